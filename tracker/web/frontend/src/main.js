@@ -1,0 +1,11 @@
+// What every page runs. Each part finds its elements by a data- attribute, on load and after every swap.
+import htmx from './htmx.js'
+import { listenToKeys } from './keys.js'
+import { makePickers } from './pickers.js'
+import { fadeToasts } from './toasts.js'
+
+listenToKeys()
+htmx.onLoad(root => {
+  makePickers(root)
+  fadeToasts(root)
+})
