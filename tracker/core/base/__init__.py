@@ -1,0 +1,1 @@
+"""The ground floor: database, workspace, transactions, change sets, hooks and jobs."""

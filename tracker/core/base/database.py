@@ -1,0 +1,116 @@
+"""One database, SQLite or PostgreSQL, and the two ways into it: to read, and to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from tracker.errors import Misconfigured
+from tracker.i18n import _
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA cache_size = -32000",
+    "PRAGMA temp_store = MEMORY",
+)
+WRITE = "tracker_write"
+
+
+class Database:
+    """An engine, and `reading()` and `writing()`: each one transaction on one connection.
+
+    Reading sees one snapshot and cannot write. Writing takes the write lock at its start on SQLite, so
+    that two writers queue instead of failing half-way.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self.dialect = self.engine.dialect.name
+        if self.dialect == "postgresql":
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writer = self.engine
+        else:
+            self._reader = self.engine
+            self._writer = self.engine.execution_options(**{WRITE: True})
+
+    @property
+    def path(self) -> Path | None:
+        """The database file; None where a server keeps it."""
+        name = make_url(self.url).database
+        return Path(name) if self.dialect == "sqlite" and name else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a snapshot that cannot write."""
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that commits at the end, or leaves nothing when the block raises."""
+        with self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back to the system."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Misconfigured(
+            _("“%(url)s” is no database address; write sqlite:///FILE or postgresql://USER@HOST/NAME.", url=url)
+        ) from error
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed)
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(parsed, pool_size=8, max_overflow=8, connect_args={"options": "-c timezone=UTC"})
+    except NoSuchModuleError as error:
+        raise Misconfigured(_("No driver for “%(url)s”.", url=parsed.drivername)) from error
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            _("The driver for PostgreSQL is not installed; run: pip install 'tracker-engine[postgres]'.")
+        ) from error
+    raise Misconfigured(_("Tracker keeps its data in SQLite or PostgreSQL, not in “%(name)s”.", name=parsed.drivername))
+
+
+def _sqlite(url: Any) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise Misconfigured(_("Tracker needs a database file; write sqlite:///FILE."))
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=8, max_overflow=8)
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: Any, _record: Any) -> None:
+        # The driver's own BEGIN would leave DDL outside the transaction; ours is explicit (below).
+        driver.isolation_level = None
+        for pragma in _PRAGMAS:
+            driver.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(WRITE, False)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,64 @@
+"""Bringing the system tables of an older database up to this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from tracker.core.base.database import Database
+
+HERE = Path(__file__).parent
+LOCK = 7306071  # one number for the advisory lock on PostgreSQL
+
+
+def upgrade(database: Database) -> None:
+    """Run the missing migrations, one process at a time; on SQLite a copy of an older file is kept first."""
+    with database.reading() as connection:
+        found = current(connection)
+    head = newest()
+    if found == head:
+        return
+    if found is not None:
+        keep_copy(database, found)
+    with database.writing() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        if current(connection) != head:
+            migrate(connection, head)
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision that the database is at; None for an empty one."""
+    if not inspect(connection).has_table("sys_alembic"):
+        return None
+    return connection.execute(text("SELECT version_num FROM sys_alembic")).scalar()
+
+
+def newest() -> str:
+    """Return the revision that this version of Tracker needs: the last file of `versions/`."""
+    return max(path.stem for path in (HERE / "versions").glob("[0-9]*.py")).split("_")[0]
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Run Alembic's migrations up to `revision` in the transaction of `connection`."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def keep_copy(database: Database, revision: str) -> Path | None:
+    """Copy a SQLite file aside before it is changed, and return the copy's path."""
+    if database.path is None:
+        return None
+    copy = database.path.with_name(f"{database.path.name}.before-{revision}")
+    if not copy.exists():
+        with database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("VACUUM INTO ?", (str(copy),))
+    return copy

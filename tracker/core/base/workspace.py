@@ -1,0 +1,101 @@
+"""A workspace: one installation with its database, its home, its field types and its plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from tracker.core.base.actor import Actor
+from tracker.core.base.database import Database
+from tracker.core.base.hooks import Hooks
+from tracker.core.base.migrations import upgrade
+from tracker.core.base.transaction import ChangeKind, ChangeSet, Door, Reading, utc_now
+from tracker.fields.registry import TypeRegistry
+
+T = TypeVar("T")
+
+
+class Workspace:
+    """One per process. Everything starts with `read(actor)` or `change(actor, door=...)`."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        home: Path,
+        types: TypeRegistry,
+        hooks: Hooks,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.database = database
+        self.home = home
+        self.types = types
+        self.hooks = hooks
+        self.clock = clock
+        self._kept: dict[str, tuple[object, Any]] = {}
+        self._lock = Lock()
+
+    # -- ways in ------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self, actor: Actor) -> Iterator[Reading]:
+        """Open a snapshot as `actor`; nothing can be written in it."""
+        with self.database.reading() as connection:
+            yield Reading(self, connection, actor)
+
+    @contextmanager
+    def change(
+        self,
+        actor: Actor,
+        *,
+        door: Door,
+        kind: ChangeKind = "save",
+        reason: str = "",
+        undoes: int | None = None,
+        quiet: bool = False,
+        designing: bool = False,
+        resumed: int | None = None,
+    ) -> Iterator[ChangeSet]:
+        """Open one write as `actor`: all of the block is kept, or nothing when it raises.
+
+        Judge values before; the block holds the write lock and should last milliseconds.
+
+        :param quiet: no mail, webhook or automation follows.
+        :param designing: the block changes definitions or settings; other writers wait for it.
+        :param resumed: the open change set that this transaction goes on with.
+        """
+        with self.database.writing() as connection:
+            change = ChangeSet(
+                self, connection, actor, door=door, kind=kind, reason=reason, undoes=undoes, quiet=quiet,
+                designing=designing, resumed=resumed
+            )
+            yield change
+            change.finish()
+
+    def upgrade(self) -> None:
+        """Bring the system tables up to this version; on SQLite a copy of an older file is kept."""
+        upgrade(self.database)
+
+    # -- what is cached -----------------------------------------------------------------------
+
+    def kept(self, name: str, version: object, make: Callable[[], T]) -> T:
+        """Return what `make` built for `version`, building it when the version moved.
+
+        The last version wins; two threads may build at once, and either result is right.
+        """
+        held = self._kept.get(name)
+        if held is not None and held[0] == version:
+            return held[1]  # type: ignore[no-any-return]
+        made = make()
+        with self._lock:
+            self._kept[name] = (version, made)
+        return made
+
+    def forget(self) -> None:
+        """Drop everything cached, as after a rolled-back change of the design."""
+        with self._lock:
+            self._kept.clear()

@@ -1,0 +1,1 @@
+"""What people configure: definitions, their difference as steps, and the tables that follow from them."""

@@ -1,0 +1,181 @@
+"""Steps become rows, tables and history, in one transaction; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import insert, select, update
+
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.design import ddl
+from tracker.core.design.bound import BoundField, Trackers
+from tracker.core.design.definitions import KINDS, FieldDef
+from tracker.core.design.difference import Plan, Step
+from tracker.core.design.store import trackers
+from tracker.errors import DesignChanged, Invalid, Refused
+from tracker.fields.keys import RESERVED, is_key
+from tracker.i18n import _
+
+
+def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
+    """Run a plan's steps and return the trackers as they are then.
+
+    :param change: opened with `designing=True`.
+    :raises DesignChanged: the design moved since the plan was made.
+    :raises Refused: the data does not allow a step; nothing is done.
+    """
+    if plan.base != change.versions[:2]:
+        raise DesignChanged
+    if not plan.steps:
+        return trackers(change)
+    old = trackers(change)
+    parents = {path: each.id for path, each in old.design.walk() if "." not in path}
+    for step in plan.steps:
+        _check_key(step)
+        made = _store(change, step, parents)
+        if step.kind in ("tracker", "group"):
+            parents[step.path] = made
+    return _rebuild(change, old, [step.kind for step in plan.steps])
+
+
+def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
+    """Turn the steps of a change set back, last first; return sentences for those that cannot be.
+
+    A step is left alone when its definition was changed again since.
+    """
+    table = tables.step
+    rows = change.execute(
+        select(table).where(table.c.change_set_id == change_set_id).order_by(table.c.id.desc())
+    ).all()
+    if not rows:
+        return []
+    old = trackers(change)
+    conflicts: list[str] = []
+    kinds: list[str] = []
+    for row in rows:
+        held = change.execute(
+            select(tables.definition).where(tables.definition.c.id == row.definition_id)
+        ).one()
+        now = None if held.dropped_cs is not None else held.body
+        if now != row.after:
+            conflicts.append(f"{row.kind} {held.key} was changed again since.")
+            continue
+        kinds.append(row.kind)
+        _write(change, row.definition_id, row.kind, row.after, row.before)
+    if kinds:
+        _rebuild(change, old, kinds)
+    return conflicts
+
+
+def has_steps(reading: Reading, change_set_id: int) -> bool:
+    """Say whether a change set touched definitions."""
+    table = tables.step
+    found = reading.execute(select(table.c.id).where(table.c.change_set_id == change_set_id).limit(1))
+    return found.first() is not None
+
+
+def _rebuild(change: ChangeSet, old: Trackers, kinds: Iterable[str]) -> Trackers:
+    """Raise the versions and bring the tables in line with the rows."""
+    change.raise_versions(sorted({KINDS[kind].version for kind in kinds}))
+    new = trackers(change)
+    for key, tracker in new.by_key.items():
+        before = old.by_id.get(tracker.id)
+        if before is None or before.definition != tracker.definition:
+            ddl.alter(change, before, tracker)
+        assert key == tracker.key
+    for tracker in old.by_id.values():
+        if tracker.id not in new.by_id:
+            ddl.drop_indexes(change, tracker)
+    change.queue("schema_changed", {"change_set": change.id})
+    return new
+
+
+def _check_key(step: Step) -> None:
+    if step.after is None or step.kind == "grant":
+        return
+    reserved = RESERVED if step.kind in ("field", "tracker") else frozenset[str]()
+    if not is_key(step.key, reserved=reserved):
+        raise Invalid(
+            "key",
+            _(
+                "“%(key)s” cannot be a key: small letters, digits and single _ between them, a letter first,"
+                " at most 48, and no word that Tracker uses itself.",
+                key=step.key,
+            ),
+        )
+
+
+def _store(change: ChangeSet, step: Step, parents: dict[str, int]) -> int:
+    table = tables.definition
+    if step.id:
+        _write(change, step.id, step.kind, step.before, step.after)
+        if step.was:
+            change.execute(update(table).where(table.c.id == step.id).values(key=step.key))
+        return step.id
+    assert step.after is not None
+    _refuse_used_key(change, step, parents)
+    made = int(
+        change.execute(
+            insert(table).returning(table.c.id),
+            {
+                "kind": step.kind,
+                "uid": step.uid or str(uuid4()),
+                "parent_id": parents[step.parent] if step.parent else None,
+                "key": step.key,
+                "body": dict(step.after),
+                "created_cs": change.id,
+                "changed_cs": change.id,
+            },
+        ).scalar_one()
+    )
+    after = dict(step.after)
+    if step.kind == "field":
+        after = _with_column(change, made, step)
+        change.execute(update(table).where(table.c.id == made).values(body=after))
+    _note(change, made, replace(step, after=after))
+    return made
+
+
+def _with_column(change: ChangeSet, made: int, step: Step) -> dict[str, Any]:
+    """Return the body of a new field with the name of its column or side table."""
+    assert step.after is not None
+    definition = FieldDef.from_body(step.after, id=made, key=step.key)
+    field = BoundField(definition, change.workspace.types)
+    column = "" if field.computed else f"{'s' if field.many else 'f'}_{made}"
+    return replace(definition, column=column).body()
+
+
+def _refuse_used_key(change: ChangeSet, step: Step, parents: dict[str, int]) -> None:
+    table = tables.definition
+    if step.kind not in ("tracker", "field"):
+        return
+    parent = table.c.parent_id == parents[step.parent] if step.parent else table.c.parent_id.is_(None)
+    used = select(table.c.id).where(
+        table.c.kind == step.kind, parent, table.c.key == step.key, table.c.dropped_cs.is_(None)
+    )
+    if change.execute(used).first():
+        raise Refused(_("The key “%(key)s” is taken.", key=step.path))
+
+
+def _write(change: ChangeSet, definition_id: int, kind: str, before: Any, after: Any) -> None:
+    table = tables.definition
+    values = {"body": dict(after), "dropped_cs": None} if after is not None else {"dropped_cs": change.id}
+    change.execute(update(table).where(table.c.id == definition_id).values(changed_cs=change.id, **values))
+    _note(change, definition_id, Step(kind, "", before, after))
+
+
+def _note(change: ChangeSet, definition_id: int, step: Step) -> None:
+    change.execute(
+        insert(tables.step),
+        {
+            "change_set_id": change.id,
+            "definition_id": definition_id,
+            "kind": step.kind,
+            "before": None if step.before is None else dict(step.before),
+            "after": None if step.after is None else dict(step.after),
+        },
+    )

@@ -1,0 +1,174 @@
+"""Tables, columns and indexes that follow from definitions.
+
+Nothing is ever dropped but indexes: a column that no definition points to any more is the undo.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateTable
+
+from tracker.core.base import tables
+from tracker.core.base.tables import Id
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.order import index_terms
+from tracker.errors import Refused
+from tracker.fields.storage import PlainText
+from tracker.i18n import _
+
+MOST_FIELDS = 500  # PostgreSQL ends at 1,600 columns, and dropped ones count
+
+
+def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
+    """Make the tables of `new` from those of `old`, in the transaction of the change set."""
+    if len(new.all_fields) > MOST_FIELDS:
+        raise Refused(_("A tracker has at most %(most)d fields.", most=MOST_FIELDS))
+    there = _columns_ever(change, new.id)
+    if old is None and not _has_table(change, new.table_name):
+        _create_table(change, new)
+    else:
+        for field in new.stored:
+            _add_columns(change, new, field, old=old, there=there)
+    for field in new.sides:
+        if field.definition.column not in there:
+            _create_side(change, new, field)
+    _note_columns(change, new, there)
+    _alter_indexes(change, _indexes(old, change.dialect) if old else {}, _indexes(new, change.dialect))
+
+
+def drop_indexes(change: ChangeSet, old: Tracker) -> None:
+    """Drop the indexes of a tracker that is taken away; its table stays, as the undo."""
+    _alter_indexes(change, _indexes(old, change.dialect), {})
+
+
+def _create_table(change: ChangeSet, tracker: Tracker) -> None:
+    columns = [
+        Column("id", Id, primary_key=True),
+        Column("uid", PlainText, nullable=False, unique=True),
+        Column("version", Id, nullable=False),
+        Column("created_cs", Id, nullable=False),
+        Column("changed_cs", Id, nullable=False),
+        Column("deleted_cs", Id),
+        Column("owner_id", Id),
+        Column("group_id", Id),
+    ]
+    for field in tracker.stored:
+        columns += [Column(each.name, each.storage.sql_type) for each in field.columns]
+    change.execute(CreateTable(Table(tracker.table_name, MetaData(), *columns, sqlite_autoincrement=True)))
+
+
+def _create_side(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
+    metadata = MetaData()
+    Table(tracker.table_name, metadata, Column("id", Id, primary_key=True))
+    side = Table(
+        field.definition.column,
+        metadata,
+        Column("item_id", Id, ForeignKey(f"{tracker.table_name}.id", ondelete="CASCADE"), nullable=False),
+        Column("position", Id, nullable=False),
+        *(Column(each.name, each.storage.sql_type) for each in field.columns),
+        PrimaryKeyConstraint("item_id", "position"),
+        sqlite_with_rowid=False,
+    )
+    change.execute(CreateTable(side))
+    name = field.definition.column
+    change.execute(text(f"CREATE INDEX ix_{name} ON {name} ({field.compared.name}, item_id)"))
+
+
+def _add_columns(
+    change: ChangeSet, tracker: Tracker, field: BoundField, *, old: Tracker | None, there: set[str]
+) -> None:
+    before = old.all_fields.get(field.key) if old else None
+    known = {each.name for each in before.columns} if before else set()
+    if field.definition.column in there and before is None:
+        return  # brought back: its columns never went
+    for each in field.columns:
+        if each.name not in known:
+            kind = each.storage.sql_type.compile(change.connection.dialect)
+            change.execute(text(f"ALTER TABLE {tracker.table_name} ADD COLUMN {each.name} {kind}"))
+
+
+def _has_table(change: ChangeSet, name: str) -> bool:
+    return bool(change.connection.dialect.has_table(change.connection, name))
+
+
+def _columns_ever(change: ChangeSet, tracker_id: int) -> set[str]:
+    table = tables.field_column
+    return set(change.execute(select(table.c.column).where(table.c.tracker_id == tracker_id)).scalars())
+
+
+def _note_columns(change: ChangeSet, tracker: Tracker, there: set[str]) -> None:
+    rows = [
+        {
+            "column": field.definition.column,
+            "field_id": field.id,
+            "tracker_id": tracker.id,
+            "type": field.definition.type,
+            "options": dict(field.definition.options),
+            "encrypted": field.sealed,
+            "from_cs": change.id,
+        }
+        for field in (*tracker.stored, *tracker.sides)
+        if field.definition.column and field.definition.column not in there
+    ]
+    if rows:
+        change.execute(tables.field_column.insert(), rows)
+
+
+# -- indexes ----------------------------------------------------------------------------------
+
+
+def _indexes(tracker: Tracker, dialect: str) -> dict[str, str]:
+    """Return the wanted indexes: name to `CREATE INDEX` statement."""
+    table = tracker.table_name
+    live = " WHERE deleted_cs IS NULL"
+    wanted = {f"ix_{table}_{name}": f"({name}){live}" for name in ("owner_id", "group_id")}
+    wanted[f"ix_{table}_created_cs"] = "(created_cs)"
+    wanted[f"ix_{table}_deleted_cs"] = "(deleted_cs) WHERE deleted_cs IS NOT NULL"
+    for field in tracker.stored:
+        name = field.definition.column
+        if field.unique:
+            column = field.columns[-1].name if field.blind else field.compared.name
+            wanted[f"uq_{name}"] = f"({column}){live}"
+        elif field.blind:
+            wanted[f"ix_{name}"] = f"({field.columns[-1].name}){live}"
+        elif field.sealed:
+            continue
+        if field.refers or field.key in _asked_for(tracker):
+            terms = index_terms(field, dialect) if field.sortable else f"{field.compared.name}, id"
+            wanted[f"ix_{name}"] = f"({terms}){live}"
+    return {
+        name: f"CREATE {'UNIQUE ' if name.startswith('uq') else ''}INDEX {name} ON {table} {rest}"
+        for name, rest in wanted.items()
+    }
+
+
+def _asked_for(tracker: Tracker) -> set[str]:
+    """Return the keys of fields that views filter or sort by, that admins ask for, or that name an item."""
+    keys = {each.key for each in tracker.stored if each.definition.indexed}
+    keys |= {each.key for each in tracker.name_fields[:1]}
+    for view in tracker.definition.views:
+        keys |= {term.lstrip("-") for term in view.sort[:1]}
+        keys |= {condition[0] for condition in view.conditions}
+        keys |= set(re.findall(r"[a-z][a-z0-9_]*", view.filter))
+    return keys & {each.key for each in tracker.stored if not each.definition.retired}
+
+
+def _alter_indexes(change: ChangeSet, old: dict[str, str], new: dict[str, str]) -> None:
+    for name in _changed(old, new):
+        change.execute(text(f"DROP INDEX IF EXISTS {name}"))
+    for name in _changed(new, old):
+        try:
+            change.execute(text(new[name]))
+        except IntegrityError as error:
+            raise Refused(
+                _("The field already has equal values; make them differ before it becomes unique.")
+            ) from error
+
+
+def _changed(one: dict[str, str], other: dict[str, str]) -> Iterable[str]:
+    return [name for name, statement in one.items() if other.get(name) != statement]
