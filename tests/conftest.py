@@ -1,11 +1,13 @@
-"""The ground that all tests stand on: databases of both kinds, empty, one per test."""
+"""The ground that all tests stand on: databases of both kinds, empty, one per test; and a browser."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import postgres
 import pytest
@@ -34,16 +36,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         postgres.stop(postgres.home_of(os.getpid()))
 
 
+def do_without(what: str, reason: object) -> NoReturn:
+    """Skip the test and say why, or fail it where TRACKER_TEST_REQUIRE names `what`."""
+    if what in os.environ.get("TRACKER_TEST_REQUIRE", ""):
+        pytest.fail(f"No {what}, and TRACKER_TEST_REQUIRE asks for it: {reason}", pytrace=False)
+    pytest.skip(f"No {what}: {reason}")
+
+
 @pytest.fixture(scope="session")
 def pg_server(request: pytest.FixtureRequest) -> postgres.Server:
-    """Return the PostgreSQL to test on; skip without one, or fail where TRACKER_TEST_REQUIRE names it."""
+    """Return the PostgreSQL to test on."""
     given = getattr(request.config, "workerinput", {}).get("postgres_home")
     try:
         return postgres.find(Path(given) if given else postgres.home_of(os.getpid()))
     except postgres.Unavailable as reason:
-        if "postgres" in os.environ.get("TRACKER_TEST_REQUIRE", ""):
-            pytest.fail(f"No PostgreSQL, and TRACKER_TEST_REQUIRE asks for it: {reason}", pytrace=False)
-        pytest.skip(f"No PostgreSQL: {reason}")
+        do_without("postgres", reason)
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +68,24 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     with request.getfixturevalue("pg_server").database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return the machine's Chromium, started once for a worker. Mark tests that use it `browser`."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        do_without("browser", "no chromium on PATH")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has none
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """Return an empty page of 1280 by 800 in a profile of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
