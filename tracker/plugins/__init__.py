@@ -1,0 +1,1 @@
+"""Bundled plugins. Each uses `tracker.api` and its own libraries, as a stranger's plugin would."""
