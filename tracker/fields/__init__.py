@@ -1,0 +1,27 @@
+"""What a value can be: one family of field types per file. `BUILTIN` lists them all."""
+
+from __future__ import annotations
+
+from tracker.fields.address import AddressField
+from tracker.fields.base import FieldType
+from tracker.fields.choices import Choice, Choices, Status, Tags
+from tracker.fields.computed import BackLinks, Count, Formula, Lookup, Rollup
+from tracker.fields.contact import Emails, Phones, Url
+from tracker.fields.dates import Date, Moment
+from tracker.fields.links import Link, Links
+from tracker.fields.numbers import Decimal, Integer, Money, YesNo
+from tracker.fields.people import Autonumber, File, Group, User
+from tracker.fields.places import Country, Language
+from tracker.fields.secrets import Iban, Secret
+from tracker.fields.text import Line, Paragraph
+
+BUILTIN: tuple[type[FieldType], ...] = (
+    *(Line, Paragraph),
+    *(Integer, Decimal, Money, YesNo),
+    *(Choice, Choices, Tags, Status),
+    *(Date, Moment),
+    *(Emails, Phones, Url, AddressField, Country, Language),
+    *(Link, Links, BackLinks, Lookup, Count, Rollup, Formula),
+    *(Autonumber, User, Group, File),
+    *(Iban, Secret),
+)

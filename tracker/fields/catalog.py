@@ -1,0 +1,70 @@
+"""The table of field types in docs/field-types.md, written from the classes so that it cannot grow old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from marshmallow import missing
+
+from tracker.fields.base import FieldType
+
+
+def table(types: Iterable[type[FieldType]]) -> str:
+    """Return the Markdown of all `types`: a section a group, a table row a type."""
+    groups: dict[str, list[type[FieldType]]] = {}
+    for cls in types:
+        groups.setdefault(cls.group, []).append(cls)
+    return "\n".join(_section(group, members) for group, members in groups.items())
+
+
+def _section(group: str, members: list[type[FieldType]]) -> str:
+    head = (
+        f"### {group}\n\n| Type | For | Options | Can be | For instance |\n| --- | --- | --- | --- | --- |\n"
+    )
+    return head + "".join(f"{_row(cls)}\n" for cls in members)
+
+
+def _row(cls: type[FieldType]) -> str:
+    also = f" (also `{'`, `'.join(cls.aliases)}`)" if cls.aliases else ""
+    samples = [_sample(cls, raw) for raw in cls.good if raw is not None][:2]
+    cells = (
+        f"`{cls.name}`{also}",
+        f"**{cls.label}.** {cls.about}",
+        "<br>".join(_options(cls)),
+        ", ".join(_traits(cls)),
+        "<br>".join(f"`{sample}`" for sample in dict.fromkeys(samples)),
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _options(cls: type[FieldType]) -> list[str]:
+    found: list[str] = []
+    for name, option in cls.Options().fields.items():
+        default: Any = option.load_default
+        if option.required:
+            told = " (required)"
+        elif default is missing or default is None or not str(default):
+            told = ""
+        else:
+            told = f" = {str(default).lower() if isinstance(default, bool) else default}"
+        found.append(f"`{option.data_key or name}`{told}")
+    return found
+
+
+def _traits(cls: type[FieldType]) -> list[str]:
+    named = {
+        "many": cls.many,
+        "sorted": cls.sortable and not cls.many and bool(cls.kind.value not in ("none", "parts")),
+        "grouped": cls.groupable,
+        "unique": cls.uniqueable,
+        "searched": cls.searchable,
+        "encrypted": cls.encryptable,
+        "computed": cls.computed,
+    }
+    return [name for name, holds in named.items() if holds]
+
+
+def _sample(cls: type[FieldType], raw: Any) -> str:
+    bound = cls(cls.sample_options)
+    return bound.text(bound.judge(raw)).replace("\n", "⏎").replace("`", "'")
