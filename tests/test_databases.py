@@ -38,7 +38,7 @@ def test_a_dropped_database_is_gone_even_while_someone_is_connected(pg_server):
         name = held.scalar(text("SELECT current_database()"))
     held.invalidate()
 
-    with connected(pg_server.url("template1")) as connection:
+    with connected(pg_server.url("postgres")) as connection:
         left = connection.scalar(
             text("SELECT count(*) FROM pg_database WHERE datname = :name"), {"name": name}
         )
