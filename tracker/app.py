@@ -40,7 +40,9 @@ def load_hooks(settings: Settings) -> Hooks:
     """Load the plugins that these settings allow."""
     if settings.safe_mode:
         return Hooks.load(bundled=ESSENTIAL, entry_points=False)
-    return Hooks.load(bundled=BUNDLED, disabled=set(settings.plugins_off) - {_name(each) for each in ESSENTIAL})
+    return Hooks.load(
+        bundled=BUNDLED, disabled=set(settings.plugins_off) - {_name(each) for each in ESSENTIAL}
+    )
 
 
 def create_app(workspace: Workspace, settings: Settings) -> Flask:

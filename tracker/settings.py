@@ -181,7 +181,9 @@ def _from_environment(environ: Mapping[str, str], known: Iterable[str]) -> dict[
         if not name.startswith(PREFIX) or name in IGNORED or name.startswith("TRACKER_TEST_"):
             continue
         if name not in names:
-            raise Misconfigured(_("There is no setting %(name)s.%(hint)s", name=name, hint=_hint(name, names)))
+            raise Misconfigured(
+                _("There is no setting %(name)s.%(hint)s", name=name, hint=_hint(name, names))
+            )
         given[names[name]] = value
     return given
 
@@ -196,7 +198,12 @@ def _from_file(file: Path, known: Iterable[str]) -> dict[str, Any]:
     for key in values:
         if key not in known:
             raise Misconfigured(
-                _("%(file)s: there is no setting “%(key)s”.%(hint)s", file=file, key=key, hint=_hint(key, known))
+                _(
+                    "%(file)s: there is no setting “%(key)s”.%(hint)s",
+                    file=file,
+                    key=key,
+                    hint=_hint(key, known),
+                )
             )
     return values
 
@@ -215,5 +222,3 @@ def _sentences(error: ValidationError, given: Mapping[str, Any], file: Path | No
         what = each["msg"].removeprefix("Value error, ")
         sentences.append(f"{place}: {what[:1].lower()}{what[1:]}.")
     return sentences
-
-

@@ -244,7 +244,9 @@ def _new_manager() -> pluggy.PluginManager:
     return manager
 
 
-HOOKS: tuple[str, ...] = tuple(name for name, one in vars(hookspecs).items() if hasattr(one, f"{PROJECT}_spec"))
+HOOKS: tuple[str, ...] = tuple(
+    name for name, one in vars(hookspecs).items() if hasattr(one, f"{PROJECT}_spec")
+)
 
 
 def _known(hook: str) -> str:
@@ -256,7 +258,9 @@ def _known(hook: str) -> str:
 def _info(plugin: object, name: str) -> PluginInfo:
     info = getattr(plugin, "PLUGIN", None)
     if not isinstance(info, PluginInfo):
-        raise Misconfigured(_("It does not say PLUGIN = PluginInfo(name=..., version=..., api=%(api)d).", api=API))
+        raise Misconfigured(
+            _("It does not say PLUGIN = PluginInfo(name=..., version=..., api=%(api)d).", api=API)
+        )
     if not _NAME.fullmatch(info.name):
         raise Misconfigured(_("“%(name)s” is no name for a plugin: a-z, 0-9 and _ only.", name=info.name))
     if info.name != name:

@@ -92,10 +92,18 @@ def _topics(plugin: str, answer: Any) -> Entries:
     for topic, handler in answer.items():
         if not topic.startswith(f"{plugin}.") or not callable(handler):
             raise Misconfigured(
-                _("The topic “%(topic)s” should be called “%(plugin)s.…”, with a function.", topic=topic, plugin=plugin)
+                _(
+                    "The topic “%(topic)s” should be called “%(plugin)s.…”, with a function.",
+                    topic=topic,
+                    plugin=plugin,
+                )
             )
         yield topic, handler
 
 
 def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, TrackerError) else f"Its answer cannot be used: {type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, TrackerError)
+        else f"Its answer cannot be used: {type(error).__name__}: {error}"
+    )
