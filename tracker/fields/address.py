@@ -135,10 +135,6 @@ class AddressField(FieldType):
         address = self._judged(value)
         return address if any(astuple(address)) else None
 
-    def collect(self, raw: Any, dialect: TextDialect = CANONICAL) -> Any:
-        address = super().collect(raw, dialect)
-        return address if address is None else self.clean(self._localized(address, dialect))
-
     def _judged(self, raw: Mapping[Any, Any]) -> Address:
         for name in raw:
             if name not in _PARTS:

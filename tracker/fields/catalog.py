@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from marshmallow import missing
@@ -68,3 +70,14 @@ def _traits(cls: type[FieldType]) -> list[str]:
 def _sample(cls: type[FieldType], raw: Any) -> str:
     bound = cls(cls.sample_options)
     return bound.text(bound.judge(raw)).replace("\n", "⏎").replace("`", "'")
+
+
+def _write(path: Path) -> None:
+    from tracker.fields import BUILTIN
+
+    kept, _old, _table = path.read_text(encoding="utf-8").partition("\n### ")
+    path.write_text(f"{kept.rstrip()}\n\n{table(BUILTIN)}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]))

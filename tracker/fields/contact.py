@@ -68,7 +68,7 @@ class Emails(_Addresses):
         if not isinstance(raw, str):
             raise refuse_type(_("Give an e-mail address."))
         address = raw.strip()
-        if len(address) <= 254:
+        if len(address) <= 254 and address.rfind("@") <= 64:
             if _PLAIN_EMAIL.fullmatch(address):
                 local, _at, domain = address.partition("@")
                 return f"{local}@{domain.lower()}"
@@ -129,7 +129,7 @@ class Phones(_Addresses):
             return text
         if len(text) <= 60:
             for country in dict.fromkeys((dialect.country, self.options.country)):
-                if (found := _e164(text, country)) is not None:
+                if (found := _e164(text, country, sure=not self.options.strict)) is not None:
                     return found
             if not self.options.strict and sum(sign.isdigit() for sign in text) >= 3:
                 return plain(line_of(text), 40)
@@ -172,8 +172,12 @@ def _found_by(number: str) -> str:
     return number
 
 
-def _e164(text: str, country: str) -> str | None:
-    """Return a number that could be dialled as E.164, or None. Possible is enough: number plans change."""
+def _e164(text: str, country: str, *, sure: bool) -> str | None:
+    """Return a number that could be dialled as E.164, or None.
+
+    Possible is enough, because number plans change; but with `sure`, where what is no number may stay as
+    typed, a country is only put in front of what is valid there.
+    """
     import phonenumbers
 
     try:
@@ -182,8 +186,13 @@ def _e164(text: str, country: str) -> str | None:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
+    if sure and not text.startswith("+") and not phonenumbers.is_valid_number(number):
+        return None
     dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return f"{dialled}x{number.extension}" if number.extension else dialled
+    if number.extension:
+        dialled += f"x{number.extension}"
+    # The library takes off one trunk prefix each time it reads a number; what is kept must read as itself.
+    return dialled if text == dialled or _e164(dialled, "", sure=False) == dialled else None
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?![0-9]+(?:[/?#]|\Z))")

@@ -42,6 +42,7 @@ class Referring(FieldType):
 
     kind = Kind.REF
     groupable = True
+    encryptable = False  # what is sealed cannot be joined
     refusal: ClassVar[Message]
     good = (12, "#12", {"id": 12}, None)
     bad = {0: "type", -1: "type", True: "type", 1.5: "type", "Ada": "type", 2**63: "type"}
@@ -117,6 +118,7 @@ class Links(ManyValued):
     kind = Kind.REF
     refers = "item"
     groupable = True
+    encryptable = False
     sample_options = {"to": "person", "roles": ["Chair", "Member"], "dated": True}
     good = (
         [12, {"id": 13, "role": "Chair", "since": "2026-01-01"}],

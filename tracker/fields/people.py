@@ -59,7 +59,6 @@ class File(Referring):
     sortable = False
     groupable = False
     importable = False
-    encryptable = False
     refusal = _("Give the number of a stored file.")
 
     def control(self) -> Control:
