@@ -30,12 +30,14 @@ class Workspace:
         types: TypeRegistry,
         hooks: Hooks,
         clock: Callable[[], datetime] = utc_now,
+        key_provider: object | None = None,
     ) -> None:
         self.database = database
         self.home = home
         self.types = types
         self.hooks = hooks
         self.clock = clock
+        self.key_provider = key_provider
         self._kept: dict[str, tuple[object, Any]] = {}
         self._lock = Lock()
 

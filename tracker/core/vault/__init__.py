@@ -1,0 +1,1 @@
+"""The vault: keys, sealed values and their blind index. `docs/vault.md` specifies every byte."""

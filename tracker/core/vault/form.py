@@ -1,0 +1,56 @@
+"""The written form of what is sealed: its text, and the associated data that ties it to its place."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+
+from tracker.errors import Invalid
+from tracker.i18n import _
+
+VALUE, KEY, CHECK = "tracker-value-1", "tracker-key-1", "tracker-check-1"
+VERSION = "1:"
+NONCE = 12  # bytes
+TAG = 16
+KEY_ID = 6  # bytes: eight characters of base64, so that SQL can tell by the start under which key a value is
+
+
+def bind(*parts: str) -> bytes:
+    """Return associated data: each part as UTF-8 behind its length in four bytes, so that none runs into the next."""
+    return b"".join(prefixed(part) for part in parts)
+
+
+def prefixed(part: str) -> bytes:
+    """Return one part of associated data."""
+    raw = part.encode()
+    return len(raw).to_bytes(4, "big") + raw
+
+
+def write(raw: bytes) -> str:
+    """Return the text that is stored for sealed bytes."""
+    return VERSION + b64encode(raw).decode("ascii")
+
+
+def read(stored: str) -> bytes | None:
+    """Return the bytes of a stored text; None when it is not exactly what `write` makes."""
+    if not stored.startswith(VERSION):
+        return None
+    body = stored[len(VERSION) :]
+    try:
+        raw = b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # Base64 has spare bits at its end: one value has one text, or comparing stored values would mislead.
+    return raw if b64encode(raw).decode("ascii") == body else None
+
+
+def utf8(text: str) -> bytes:
+    """Encode a text that is about to be sealed.
+
+    :raises Invalid: it holds half a character; the error does not carry the text.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass  # raised below, since the error at hand holds the text
+    raise Invalid("type", _("The text holds half of a character pair and cannot be stored."))
