@@ -31,8 +31,12 @@ def open_workspace(settings: Settings) -> Workspace:
     types = collect_types(hooks, ctx)
     collect(hooks, ctx)
     workspace = Workspace(Database(settings.database_url), home=settings.home, types=types, hooks=hooks)
-    workspace.upgrade()
-    ensure_secret(workspace, settings.secret_file)
+    try:
+        workspace.upgrade()
+        ensure_secret(workspace, settings.secret_file)
+    except BaseException:
+        workspace.database.close()
+        raise
     return workspace
 
 

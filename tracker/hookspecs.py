@@ -75,9 +75,9 @@ class Behavior:
 
 @dataclass(frozen=True)
 class ItemChange:
-    """One item that is about to be saved. `old` and `new` hold values by field key, both of changed fields only.
+    """One item that is being saved: `new` holds the values that are set, `old` those before, by field key.
 
-    `item_id` is None, and `old` empty, for an item that is being created.
+    `old` holds at least the fields of `new`. `item_id` is None, and `old` empty, for one that is created.
     """
 
     tracker: str

@@ -174,6 +174,16 @@ def variable(key: str) -> str:
     return PREFIX + key.upper()
 
 
+def settings_table() -> str:
+    """Return the table of docs/settings.md: every setting with its variable, default and meaning."""
+    rows = ["| in the file | variable | default | what it is |", "|---|---|---|---|"]
+    for key, field in Settings.model_fields.items():
+        plain = field.default not in ("", (), Path()) and field.default_factory is None
+        shown = f"`{str(field.default).lower()}`" if plain else ""
+        rows.append(f"| `{key}` | `{variable(key)}` | {shown} | {field.description} |")
+    return "\n".join(rows)
+
+
 def _from_environment(environ: Mapping[str, str], known: Iterable[str]) -> dict[str, Any]:
     names = {variable(key): key for key in known}
     given: dict[str, Any] = {}
