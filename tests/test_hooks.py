@@ -220,7 +220,7 @@ def test_what_a_gate_says_to_the_person_passes_as_it_is(error):
     "gate",
     [
         fails,
-        list,
+        lambda changes: changes[1:],
         lambda changes: [replace(changes[0], item_id=2)],
         lambda: 7,
     ],
