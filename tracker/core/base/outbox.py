@@ -97,12 +97,9 @@ def claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(found.scalars())
-    if not ids:
-        return []
     taken = connection.execute(
         update(table)
-        .where(table.c.id.in_(ids))
+        .where(table.c.id.in_(list(found.scalars())))
         .values(
             state="taken",
             lease=f"{worker}:{uuid4().hex}",
