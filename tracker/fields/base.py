@@ -104,6 +104,7 @@ class FieldType:
     computed: ClassVar[bool] = False  # read-time SQL, nothing stored
     generated: ClassVar[bool] = False  # the engine gives the value, people cannot
     importable: ClassVar[bool] = True
+    sorted_by: ClassVar[str] = ""  # suffix of the column that decides the order, where text would not
     refers: ClassVar[str] = ""  # "item", "user", "group" or "file": core checks that the target is there
     long: ClassVar[bool] = False  # takes the full width of a form and of an item's page
 

@@ -310,6 +310,6 @@ SEARCH_DDL = {
         " INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END",
     ),
     "postgresql": (
-        "CREATE INDEX ix_sys_search_words ON sys_search USING gin (to_tsvector('simple', body))",
+        "CREATE INDEX ix_sys_search_words ON sys_search USING gin (array_to_tsvector(string_to_array(body, ' ')))",
     ),
 }

@@ -90,7 +90,12 @@ def _rebuild(change: ChangeSet, old: Trackers, kinds: Iterable[str]) -> Trackers
     for tracker in old.by_id.values():
         if tracker.id not in new.by_id:
             ddl.drop_indexes(change, tracker)
-    change.queue("schema_changed", {"change_set": change.id})
+    changed = [
+        tracker.id
+        for tracker in new.by_id.values()
+        if (before := old.by_id.get(tracker.id)) is None or before.definition != tracker.definition
+    ]
+    change.queue("schema_changed", {"change_set": change.id, "trackers": changed})
     return new
 
 

@@ -159,6 +159,8 @@ class BoundField:
 
     def default(self) -> Any:
         """Return the value of a new item that says nothing of this field."""
+        if self.definition.default is None:
+            return getattr(self.type, "initial", None)
         return self.type.judge(self.definition.default)
 
 

@@ -66,7 +66,7 @@ class FieldDef(Definition):
     default: Any = None  # the JSON form of a value
     show_if: str = ""  # an expression; the field is asked for where it is true
     grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # level or "reveal" -> group keys
-    default_level: str = "edit"  # level of those whom `grants` does not name, once it names someone
+    default_level: str = ""  # of those whom `grants` does not name, once it names a level; hidden if empty
     position: int = 0
     retired: bool = False
     column: str = ""  # physical name of the main column, or of the side table

@@ -11,6 +11,8 @@ from tracker.core.design.bound import BoundField
 
 def sort_columns(field: BoundField) -> tuple[str, ...]:
     """Return the physical columns that decide the order of a field: folded text, then the text itself."""
+    if field.type.sorted_by:
+        return (f"{field.main.name}_{field.type.sorted_by}",)
     if field.compared is field.main:
         return (field.main.name,)
     return (field.compared.name, field.main.name)

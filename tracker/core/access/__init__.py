@@ -1,0 +1,1 @@
+"""Who may do what: people, groups, and grants compiled to SQL clauses."""

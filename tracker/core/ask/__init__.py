@@ -1,0 +1,1 @@
+"""Asking: queries, pages, counts, links and search, each with access joined in."""

@@ -1,0 +1,50 @@
+"""The shown names of items: of the items of a page, and of those that they link to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import READ, rights
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker
+
+
+def name_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
+    """Return the fields that make an item's name for this actor; hidden ones are left out."""
+    mine = rights(reading)
+    return [each for each in tracker.name_fields if mine.level(each) >= READ and not each.many and not each.computed]
+
+
+def name_of(fields: Iterable[BoundField], item_id: int, values: Mapping[str, Any]) -> str:
+    """Return an item's shown name, or `#7` when nothing of it is filled or readable."""
+    parts = [each.type.format(values[each.key]) for each in fields if values.get(each.key) is not None]
+    return " ".join(parts) or f"#{item_id}"
+
+
+def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of those of `ids` that the actor may view; one query."""
+    wanted = sorted(set(ids))
+    if not wanted or not rights(reading).may("view", tracker):
+        return {}
+    fields = name_fields(reading, tracker)
+    table = tracker.table
+    columns = [table.c[physical.name] for each in fields for physical in each.columns]
+    rows = reading.execute(
+        select(table.c.id, *columns).where(
+            table.c.id.in_(wanted), clauses.where(reading, "view", tracker), table.c.deleted_cs.is_(None)
+        )
+    )
+    found: dict[int, str] = {}
+    for row in rows:
+        values: dict[str, Any] = {}
+        start = 1
+        for each in fields:
+            stop = start + len(each.columns)
+            values[each.key] = each.load(row[start:stop])
+            start = stop
+        found[row[0]] = name_of(fields, row[0], values)
+    return found

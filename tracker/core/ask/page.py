@@ -1,0 +1,262 @@
+"""Pages of a query by keyset, counts that are capped, and streams for exports."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal_column, or_, select, tuple_
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import require, shown
+from tracker.core.ask.query import Asked, Query, SortTerm, ask
+from tracker.core.ask.rows import Item, RowReader
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.order import ordered
+from tracker.errors import Invalid, NotFound
+from tracker.fields.storage import Storage
+from tracker.i18n import _
+
+CAP = 10_000
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some items in order; `next` and `previous` are cursors, None where there is nothing more."""
+
+    fields: tuple[BoundField, ...]
+    items: list[Item]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many items; `more` when counting ended at the cap."""
+
+    n: int
+    more: bool = False
+
+
+def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """Return one page of a query, after or before a cursor that an earlier page gave.
+
+    :param limit: 1 to 2,000 items.
+    """
+    asked = ask(reading, query)
+    rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
+    place = _Place.read(cursor, asked.order)
+    order = _reversed(asked.order) if place.backwards else asked.order
+    found = _fetch(reading, asked, rows, order, place.values, limit=limit + 1)
+    more, found = len(found) > limit, found[:limit]
+    if place.backwards:
+        found.reverse()
+    items = rows.items(reading, found)
+    before = more if place.backwards else place.values is not None
+    after = True if place.backwards else more
+    return Page(
+        asked.fields,
+        items,
+        _cursor(asked, found[-1], backwards=False) if found and after else None,
+        _cursor(asked, found[0], backwards=True) if found and before else None,
+    )
+
+
+def count(reading: Reading, query: Query, *, cap: int | None = CAP) -> Count:
+    """Return how many items a query has, counting no further than `cap`; None counts all."""
+    asked = ask(reading, query, form="set")
+    one = select(literal_column("1")).select_from(asked.table).where(asked.clause)
+    if cap is not None:
+        one = one.limit(literal_column(str(cap + 1)))
+    n = int(reading.execute(select(func.count()).select_from(one.subquery())).scalar_one())
+    return Count(n) if cap is None or n <= cap else Count(cap, more=True)
+
+
+def stream(reading: Reading, query: Query, *, action: str = "export", batch: int = BATCH) -> Iterator[list[Item]]:
+    """Yield all items of a query in order, in batches, without holding more than one batch."""
+    asked = ask(reading, query, action=action)
+    rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
+    values: tuple[Any, ...] | None = None
+    while True:
+        found = _fetch(reading, asked, rows, asked.order, values, limit=batch)
+        if found:
+            yield rows.items(reading, found)
+            values = _values(asked, found[-1])
+        if len(found) < batch:
+            return
+
+
+def get_item(
+    reading: Reading,
+    tracker: Tracker,
+    item_id: int,
+    *,
+    fields: Sequence[BoundField] | None = None,
+    action: str = "view",
+    trash: bool = False,
+) -> Item:
+    """Return one item with the fields that the actor may see.
+
+    :param trash: look among the trashed ones too, if the actor may restore.
+    :raises NotFound: it is not there, or not open to the actor: one answer for both.
+    """
+    require(reading, action, tracker)
+    table = tracker.table
+    chosen = shown(reading, tracker) if fields is None else fields
+    rows = RowReader(reading, tracker, chosen, table)
+    clause = clauses.where(reading, action, tracker)
+    here = and_(clause, table.c.deleted_cs.is_(None))
+    if trash:
+        here = or_(here, and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None)))
+    found = reading.execute(select(*rows.columns).where(table.c.id == item_id, here)).all()
+    if not found:
+        raise NotFound(tracker.title_one, item_id)
+    return rows.items(reading, found)[0]
+
+
+# -- keyset -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Place:
+    values: tuple[Any, ...] | None
+    backwards: bool
+
+    @classmethod
+    def read(cls, cursor: str | None, order: Sequence[SortTerm]) -> _Place:
+        """Read a cursor; anything but one of ours is refused."""
+        if not cursor:
+            return cls(None, backwards=False)
+        try:
+            raw = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
+            backwards, values = bool(raw[0]), tuple(_STORAGES[kind].from_json(value) for kind, value in raw[1])
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, binascii.Error) as error:
+            raise _bad_cursor() from error
+        if len(values) != len(order):
+            raise _bad_cursor()
+        return cls(values, backwards=backwards)
+
+
+_STORAGES = {storage.value: storage for storage in Storage}
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid("cursor", _("This page mark does not belong to this list; start again from its first page."))
+
+
+def _cursor(asked: Asked, row: Any, *, backwards: bool) -> str:
+    values = []
+    for term, value in zip(asked.order, _values(asked, row), strict=True):
+        storage = _storage(asked.tracker, term.column)
+        values.append((storage.value, storage.to_json(value)))
+    return base64.urlsafe_b64encode(orjson.dumps([backwards, values])).decode().rstrip("=")
+
+
+def _storage(tracker: Tracker, column: str) -> Storage:
+    field = tracker.by_column.get(column)
+    if field is None:
+        return Storage.INTEGER
+    return next(each.storage for each in field.columns if each.name == column)
+
+
+def _values(asked: Asked, row: Any) -> tuple[Any, ...]:
+    return tuple(getattr(row, f"k_{number}") for number in range(len(asked.order)))
+
+
+def _reversed(order: Sequence[SortTerm]) -> tuple[SortTerm, ...]:
+    return tuple(replace(term, descending=not term.descending) for term in order)
+
+
+def _fetch(
+    reading: Reading,
+    asked: Asked,
+    rows: RowReader,
+    order: Sequence[SortTerm],
+    values: tuple[Any, ...] | None,
+    *,
+    limit: int,
+) -> list[Any]:
+    """Fetch rows after a place, as one query for each side of the border between empties and values."""
+    keys = [asked.table.c[term.column].label(f"k_{number}") for number, term in enumerate(order)]
+    statement = (
+        select(*rows.columns, *keys)
+        .where(asked.clause)
+        .order_by(*(ordered(asked.table, term.column, descending=term.descending) for term in order))
+    )
+    if values is None:
+        return list(reading.execute(statement.limit(limit)).all())
+    found: list[Any] = []
+    for part in _after(asked, order, values):
+        found += _limited(reading, statement.where(part), limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _limited(reading: Reading, statement: Select[Any], limit: int) -> list[Any]:
+    return list(reading.execute(statement.limit(limit)).all())
+
+
+def _after(
+    asked: Asked, order: Sequence[SortTerm], values: tuple[Any, ...]
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions, in order, that together leave the rows after `values`."""
+    columns = [asked.table.c[term.column] for term in order]
+    if len({term.descending for term in order}) == 1 and _one_border(order):
+        yield from _after_in_one_direction(columns, order, values)
+    else:
+        yield _after_by_terms(columns, order, values)
+
+
+def _one_border(order: Sequence[SortTerm]) -> bool:
+    """Say whether all nullable terms belong to one field: empty together, or not at all."""
+    stems = {term.column.partition("_s")[0] for term in order if term.nullable}
+    return len(stems) <= 1
+
+
+def _after_in_one_direction(
+    columns: list[Any], order: Sequence[SortTerm], values: tuple[Any, ...]
+) -> Iterator[ColumnElement[bool]]:
+    descending, first = order[0].descending, columns[0]
+    filled = [(column, value) for column, value in zip(columns, values, strict=True) if value is not None]
+    here = tuple_(*(column for column, _ in filled))
+    there = tuple_(*(literal for literal in (_bound(column, value) for column, value in filled)))
+    beyond = here < there if descending else here > there
+    if len(filled) == len(columns):
+        yield beyond
+        if order[0].nullable and descending:
+            yield first.is_(None)
+    else:
+        yield and_(first.is_(None), beyond)
+        if not descending:
+            yield first.is_not(None)
+
+
+def _after_by_terms(columns: list[Any], order: Sequence[SortTerm], values: tuple[Any, ...]) -> ColumnElement[bool]:
+    """The general form: equal up to one term, and beyond in it."""
+    ways: list[ColumnElement[bool]] = []
+    for number, (column, term, value) in enumerate(zip(columns, order, values, strict=True)):
+        equal = [
+            each.is_(None) if held is None else each == held
+            for each, held in zip(columns[:number], values[:number], strict=True)
+        ]
+        if value is None:
+            beyond = false() if term.descending else column.is_not(None)
+        elif term.descending:
+            beyond = or_(column < value, column.is_(None)) if term.nullable else column < value
+        else:
+            beyond = column > value
+        ways.append(and_(*equal, beyond))
+    return or_(*ways)
+
+
+def _bound(column: Any, value: Any) -> ColumnElement[Any]:
+    from sqlalchemy import literal
+
+    return literal(value, column.type)

@@ -1,0 +1,90 @@
+"""From rows to items: which columns are selected, and how values are read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, select
+
+from tracker.core.access.clauses import as_system
+from tracker.core.access.scope import scope_of
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Tracker
+from tracker.core.language.computed import Typed, compute
+
+MASK = "•••• •••• ••••"
+
+
+@dataclass(slots=True)
+class Item:
+    """One item as the actor sees it: system columns, and the values of the fields that were asked for."""
+
+    id: int
+    uid: str
+    version: int
+    created_cs: int
+    changed_cs: int
+    deleted_cs: int | None
+    owner_id: int | None
+    group_id: int | None
+    values: dict[str, Any]
+
+
+class RowReader:
+    """Selects and reads some fields of a tracker's items."""
+
+    def __init__(self, reading: Reading, tracker: Tracker, fields: Sequence[BoundField], table: FromClause) -> None:
+        self.tracker = tracker
+        self.columns: list[ColumnElement[Any]] = [table.c[name] for name in SYSTEM_COLUMNS]
+        self._stored: list[tuple[BoundField, int, int]] = []
+        self._computed: list[tuple[BoundField, int, Typed]] = []
+        self._sides = [each for each in fields if each.many]
+        for each in fields:
+            start = len(self.columns)
+            if each.computed:
+                if (typed := compute(each, tracker, table, scope_of(reading))) is not None:
+                    self.columns.append(typed.sql.label(f"c_{each.id}"))
+                    self._computed.append((each, start, typed))
+            elif not each.many:
+                self.columns += [table.c[physical.name] for physical in each.columns]
+                self._stored.append((each, start, len(self.columns)))
+
+    def items(self, reading: Reading, rows: Sequence[Any]) -> list[Item]:
+        """Return the items of the rows; many-valued fields are fetched with one query each."""
+        items = [Item(*row[:8], {}) for row in rows]  # type: ignore[arg-type]
+        for each, start, stop in self._stored:
+            load, key = each.load, each.key
+            for item, row in zip(items, rows, strict=True):
+                item.values[key] = None if row[start] is None else load(row[start:stop])
+        for each, place, typed in self._computed:
+            for item, row in zip(items, rows, strict=True):
+                item.values[each.key] = typed.value(row[place])
+        self._add_sides(reading, items)
+        return items
+
+    def _add_sides(self, reading: Reading, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        ids = [item.id for item in items]
+        for each in self._sides:
+            held = elements(reading, self.tracker, each, ids)
+            for item in items:
+                item.values[each.key] = held.get(item.id)
+
+
+def elements(
+    reading: Reading, tracker: Tracker, field: BoundField, ids: Iterable[int]
+) -> dict[int, tuple[Any, ...]]:
+    """Return the elements of a many-valued field for items that were already selected by right."""
+    side = field.side
+    rows = reading.execute(
+        select(side.c.item_id, *(side.c[each.name] for each in field.columns))
+        .where(side.c.item_id.in_(list(ids)), as_system(tracker))
+        .order_by(side.c.item_id, side.c.position)
+    )
+    held: dict[int, list[Any]] = {}
+    for row in rows:
+        held.setdefault(row[0], []).append(field.type.load(row[1:]))
+    return {item_id: tuple(values) for item_id, values in held.items()}

@@ -1,0 +1,1 @@
+"""History: what change sets did, items as of any moment, and undo."""

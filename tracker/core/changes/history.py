@@ -1,0 +1,277 @@
+"""What happened to an item, as far as the actor may read its fields, and what a change set did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, exists, func, or_, select
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import MASKED, READ, rights, visible_trackers
+from tracker.core.ask.page import get_item
+from tracker.core.base import tables
+from tracker.core.base.transaction import Counts, Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.store import trackers
+from tracker.core.items.rows import side_from_json
+from tracker.errors import Unknown
+
+PLACING = ("owner_id", "group_id")
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field's value before and after; for sealed and masked ones only that it changed."""
+
+    field: BoundField | None  # None for owner and group, which `key` names
+    key: str
+    old: Any
+    new: Any
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one change set did to one item."""
+
+    change_set: ChangeSetInfo
+    version: int
+    action: str  # created, changed, trashed, restored
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeSetInfo:
+    """Who did what, when, through which door and why."""
+
+    id: int
+    at: datetime
+    actor_id: int | None
+    actor_name: str
+    door: str
+    kind: str
+    reason: str
+    state: str
+    undoes_id: int | None
+    undone_by: int | None = None
+
+
+def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 200) -> list[Entry]:
+    """Return what happened to an item, newest first, creation last.
+
+    :raises NotFound: the item is not open to the actor.
+    """
+    item = get_item(reading, tracker, item_id, fields=(), trash=True)
+    table = tables.revision
+    rows = reading.execute(
+        select(table.c.version, table.c.change_set_id, table.c.diff)
+        .where(table.c.tracker_id == tracker.id, table.c.item_id == item_id, clauses.as_system(tracker))
+        .order_by(table.c.version.desc())
+        .limit(limit)
+    ).all()
+    wanted = {row.change_set_id for row in rows} | {item.created_cs} | ({item.deleted_cs} - {None})
+    infos = change_set_infos(reading, wanted)
+    entries = [
+        Entry(infos[row.change_set_id], row.version, _action(row.diff), field_changes(reading, tracker, row.diff))
+        for row in rows
+    ]
+    if item.deleted_cs is not None:
+        entries.insert(0, Entry(infos[item.deleted_cs], item.version, "trashed"))
+    if len(rows) < limit:
+        entries.append(Entry(infos[item.created_cs], 1, "created"))
+    return [entry for entry in entries if entry.action != "changed" or entry.fields]
+
+
+def _action(diff: Mapping[str, Any]) -> str:
+    return "restored" if "deleted_cs" in diff and diff["deleted_cs"][1] is None else "changed"
+
+
+def field_changes(reading: Reading, tracker: Tracker, diff: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """Read a stored diff by its columns' own fields, leaving out what is hidden from the actor."""
+    mine = rights(reading)
+    found: list[FieldChange] = []
+    done: set[str] = set()
+    for name in diff:
+        field = tracker.by_column.get(name)
+        if field is None:
+            if name in PLACING:
+                found.append(FieldChange(None, name, *diff[name]))
+            continue
+        if field.key in done or mine.level(field) < MASKED:
+            continue
+        done.add(field.key)
+        if field.sealed or mine.level(field) < READ:
+            found.append(FieldChange(field, field.key, None, None, masked=True))
+        else:
+            found.append(FieldChange(field, field.key, *(_side_value(field, diff, place) for place in (0, 1))))
+    return tuple(found)
+
+
+def _side_value(field: BoundField, diff: Mapping[str, Any], place: int) -> Any:
+    """Return the old (0) or new (1) value of a field from a diff that may hold only some of its columns."""
+    if field.many:
+        return side_from_json(field, diff[field.definition.column][place] or []) or None
+    stored = [
+        each.storage.from_json(diff[each.name][place]) if each.name in diff else None for each in field.columns
+    ]
+    return field.load(stored)
+
+
+def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) -> dict[str, Any] | None:
+    """Return the readable values that an item had at a moment; None before its creation or while trashed.
+
+    :raises NotFound: the item is not open to the actor today.
+    """
+    mine = rights(reading)
+    fields = [
+        each for each in tracker.fields.values() if mine.level(each) >= MASKED and not each.computed
+    ]
+    item = get_item(reading, tracker, item_id, fields=fields, trash=True)
+    later = {
+        info.id for info in change_set_infos(reading, _change_sets_of(reading, tracker, item_id)).values()
+        if info.at > moment
+    }
+    if item.created_cs in later:
+        return None
+    trashed = item.deleted_cs is not None and item.deleted_cs not in later
+    table = tables.revision
+    rows = reading.execute(
+        select(table.c.diff, table.c.change_set_id)
+        .where(table.c.tracker_id == tracker.id, table.c.item_id == item_id, clauses.as_system(tracker))
+        .order_by(table.c.version.desc())
+    )
+    back: dict[str, Any] = {}
+    for row in rows:
+        if row.change_set_id in later:
+            back |= {name: pair[0] for name, pair in row.diff.items()}
+            if "deleted_cs" in row.diff:
+                trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
+    return None if trashed else _walked_back(fields, item.values, back)
+
+
+def _change_sets_of(reading: Reading, tracker: Tracker, item_id: int) -> set[int]:
+    table, revision = tracker.table, tables.revision
+    row = reading.execute(
+        select(table.c.created_cs, table.c.deleted_cs).where(table.c.id == item_id, clauses.as_system(tracker))
+    ).one()
+    revised = reading.execute(
+        select(revision.c.change_set_id).where(
+            revision.c.tracker_id == tracker.id, revision.c.item_id == item_id, clauses.as_system(tracker)
+        )
+    ).scalars()
+    return {*revised, row.created_cs} | ({row.deleted_cs} - {None})
+
+
+def _walked_back(fields: Sequence[BoundField], values: Mapping[str, Any], back: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(values)
+    for field in fields:
+        if field.many and field.definition.column in back:
+            found[field.key] = side_from_json(field, back[field.definition.column] or []) or None
+        elif not field.many and any(each.name in back for each in field.columns):
+            now = (None,) * len(field.columns) if values.get(field.key) is None else _stored(field, values[field.key])
+            stored = [
+                each.storage.from_json(back[each.name]) if each.name in back else held
+                for each, held in zip(field.columns, now, strict=True)
+            ]
+            found[field.key] = field.load(stored)
+    return found
+
+
+def _stored(field: BoundField, value: Any) -> tuple[Any, ...]:
+    if field.sealed:
+        return (value, *(None for _each in field.columns[1:]))
+    return field.dump(value)
+
+
+# -- change sets ------------------------------------------------------------------------------
+
+
+def change_set_infos(reading: Reading, ids: Iterable[int | None]) -> dict[int, ChangeSetInfo]:
+    """Return facts on change sets by id."""
+    table = tables.change_set
+    rows = reading.execute(select(table).where(table.c.id.in_(sorted(each for each in ids if each is not None)))).all()
+    undone = undone_by(reading, [row.id for row in rows])
+    return {row.id: _info(row, undone.get(row.id)) for row in rows}
+
+
+def undone_by(reading: Reading, ids: Sequence[int]) -> dict[int, int]:
+    """Return, for those of `ids` that are undone, the change set that undid them and stands itself."""
+    table = tables.change_set
+    rows = reading.execute(
+        select(table.c.id, table.c.undoes_id).where(table.c.undoes_id.in_(list(ids))).order_by(table.c.id)
+    ).all()
+    if not rows:
+        return {}
+    again = undone_by(reading, [row.id for row in rows])
+    return {row.undoes_id: row.id for row in rows if row.id not in again}
+
+
+def _info(row: Any, undone: int | None) -> ChangeSetInfo:
+    names = ("id", "at", "actor_id", "actor_name", "door", "kind", "reason", "state", "undoes_id")
+    return ChangeSetInfo(**{name: getattr(row, name) for name in names}, undone_by=undone)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A change set with how many items of each tracker it touched, as far as the actor may view them."""
+
+    info: ChangeSetInfo
+    counts: Mapping[str, Counts]
+
+
+def change_sets(
+    reading: Reading,
+    *,
+    since: datetime | None = None,
+    actor: str = "",
+    tracker: str = "",
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Summary]:
+    """Return change sets, newest first, that touched trackers whose items the actor may all view.
+
+    Others see only their own. Changes of the design are shown to administrators.
+
+    :param before: only change sets with a lower number, for the next page.
+    """
+    table, touched = tables.change_set, tables.touched
+    mine = rights(reading)
+    seen = visible_trackers(reading)
+    wanted = [each for each in seen if tracker in ("", each.key)]
+    if tracker and not wanted:
+        raise Unknown("tracker", tracker, [each.key for each in seen])
+    whole = [each.id for each in wanted if "all" in mine.scopes_for("view", each)]
+    here = touched.c.change_set_id == table.c.id
+    shown = [exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))]
+    if mine.unbounded and not tracker:
+        shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
+    own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []
+    if tracker:
+        own = [and_(each, exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id == wanted[0].id))) for each in own]
+    statement = select(table).where(or_(*shown, *own)).order_by(table.c.id.desc()).limit(limit)
+    if since is not None:
+        statement = statement.where(table.c.at >= since)
+    if actor:
+        statement = statement.where(func.lower(table.c.actor_name) == actor.lower())
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    rows = reading.execute(statement).all()
+    infos = change_set_infos(reading, [row.id for row in rows])
+    counts = touched_counts(reading, [row.id for row in rows])
+    return [Summary(infos[row.id], counts.get(row.id, {})) for row in rows]
+
+
+def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, Counts]]:
+    """Return the counts by tracker key of each change set, for trackers that the actor may view."""
+    keys = {each.id: each.key for each in visible_trackers(reading)}
+    keys = {tracker_id: key for tracker_id, key in keys.items() if tracker_id in trackers(reading).by_id}
+    found: dict[int, dict[str, Counts]] = {}
+    table = tables.touched
+    for row in reading.execute(select(table).where(table.c.change_set_id.in_(list(ids)))):
+        if row.tracker_id in keys:
+            counts = Counts(row.created, row.changed, row.trashed, row.restored)
+            found.setdefault(row.change_set_id, {})[keys[row.tracker_id]] = counts
+    return found

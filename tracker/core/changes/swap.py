@@ -1,0 +1,115 @@
+"""Diffs turned round by the database: one statement for all items that nobody touched since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, delete, literal_column, select, text, update
+
+from tracker.core.access import clauses
+from tracker.core.access.marks import MARK
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.bound import Tracker
+from tracker.fields.storage import Storage
+
+revision = tables.revision
+
+
+def swap_diffs(change: ChangeSet, tracker: Tracker, cs: int, clause: ColumnElement[bool]) -> int:
+    """Write a revision that turns back each revision of `cs` in the clause; return how many."""
+    if change.dialect == "sqlite":
+        turned = (
+            "(SELECT json_group_object(pair.key, json_array(pair.value -> '$[1]', pair.value -> '$[0]'))"
+            " FROM json_each(sys_revision.diff) AS pair)"
+        )
+    else:
+        turned = (
+            "(SELECT jsonb_object_agg(pair.key, jsonb_build_array(pair.value -> 1, pair.value -> 0))"
+            " FROM jsonb_each(sys_revision.diff) AS pair)"
+        )
+    table = tracker.table
+    rows = (
+        select(
+            literal_column(str(tracker.id)),
+            revision.c.item_id,
+            revision.c.version + 1,
+            literal_column(str(change.id)),
+            literal_column(turned),
+        )
+        .join(table, table.c.id == revision.c.item_id)
+        .where(revision.c.change_set_id == cs, clause)
+    )
+    names = ["tracker_id", "item_id", "version", "change_set_id", "diff"]
+    return change.execute(revision.insert().from_select(names, rows, include_defaults=False)).rowcount
+
+
+def revert_columns(change: ChangeSet, tracker: Tracker, cs: int, columns: Sequence[str]) -> None:
+    """Give the items that `swap_diffs` wrote revisions for the values of those, and the next version."""
+    table = tracker.table
+    mine = revision.alias("mine")
+    values = {}
+    for name in columns:
+        if change.dialect == "sqlite":
+            there, held = f"json_type(mine.diff, '$.{name}') IS NOT NULL", f"json_extract(mine.diff, '$.{name}[1]')"
+        else:
+            there, held = f"jsonb_exists(mine.diff, '{name}')", f"mine.diff->'{name}'->>1"
+        cast = _storage(tracker, name).cast_sql(held, change.dialect)
+        values[name] = literal_column(f"CASE WHEN {there} THEN {cast} ELSE {tracker.table_name}.{name} END")
+    change.execute(
+        update(table)
+        .where(
+            mine.c.tracker_id == tracker.id,
+            mine.c.item_id == table.c.id,
+            mine.c.change_set_id == change.id,
+            mine.c.version == table.c.version + 1,
+            clauses.as_system(tracker),
+        )
+        .values({table.c[name]: held for name, held in values.items()})
+        .values(version=table.c.version + 1, changed_cs=change.id)
+    )
+
+
+def revert_lists(change: ChangeSet, tracker: Tracker, names: Sequence[str]) -> None:
+    """Fill side tables from the lists in this change set's own revisions."""
+    for name in names:
+        field = tracker.by_column[name]
+        side = field.side
+        mine = and_(
+            revision.c.tracker_id == tracker.id,
+            revision.c.change_set_id == change.id,
+            literal_column(
+                f"json_type(diff, '$.{name}') IS NOT NULL"
+                if change.dialect == "sqlite"
+                else f"jsonb_exists(diff, '{name}')"
+            ),
+        )
+        marker = clauses.as_system(tracker)
+        change.execute(delete(side).where(side.c.item_id.in_(select(revision.c.item_id).where(mine)), marker))
+        columns = ", ".join(["item_id", "position", *(each.name for each in field.columns)])
+        if change.dialect == "sqlite":
+            parts = [f"json_extract(e.value, '$[{number}]')" for number in range(len(field.columns))]
+            source = f"sys_revision, json_each(sys_revision.diff, '$.{name}[1]') AS e"
+            position = "CAST(e.key AS INTEGER)"
+        else:
+            parts = [
+                each.storage.cast_sql(f"e.value->>{number}", change.dialect)
+                for number, each in enumerate(field.columns)
+            ]
+            source = f"sys_revision, jsonb_array_elements(sys_revision.diff->'{name}'->1) WITH ORDINALITY AS e(value, n)"
+            position = "e.n - 1"
+        there = f"json_type(diff, '$.{name}') IS NOT NULL" if change.dialect == "sqlite" else f"jsonb_exists(diff, '{name}')"
+        change.execute(
+            text(
+                f"INSERT INTO {name} ({columns}) SELECT sys_revision.item_id, {position}, {', '.join(parts)}"
+                f" FROM {source} WHERE sys_revision.tracker_id = {tracker.id} AND {there}"
+                f" AND sys_revision.change_set_id = {change.id} /*{MARK}:{tracker.table_name}*/"
+            )
+        )
+
+
+def _storage(tracker: Tracker, name: str) -> Storage:
+    field = tracker.by_column.get(name)
+    if field is None:
+        return Storage.INTEGER  # deleted_cs, owner_id, group_id
+    return next(each.storage for each in field.columns if each.name == name)

@@ -1,0 +1,188 @@
+"""Undo of a change set: set-based where nobody touched an item since, field by field elsewhere.
+
+It leaves, and lists as conflicts, whatever was changed again with effect, what others lean on, values that
+were taken meanwhile, and items that the actor may not change. Undo is itself a change set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import require_admin, rights
+from tracker.core.base import tables
+from tracker.core.base.actor import Actor
+from tracker.core.base.transaction import ChangeSet, Counts, Door, Reading
+from tracker.core.base.workspace import Workspace
+from tracker.core.changes.history import ChangeSetInfo, change_set_infos, undone_by
+from tracker.core.changes.revert import Conflict, undo_creations, undo_revisions, undo_trashing
+from tracker.core.design.apply import has_steps, undo_steps
+from tracker.core.design.bound import Tracker
+from tracker.core.design.store import trackers
+from tracker.core.items.trash import links_to
+from tracker.errors import Refused, Unknown
+from tracker.i18n import _
+
+AT_ONCE = 10_000  # items; more are undone over several transactions
+RANGE = 20_000  # ids in one of them
+
+
+@dataclass
+class Undone:
+    """What an undo did, or, as a preview, would do: counts by tracker, and what it leaves."""
+
+    change_set: int | None
+    counts: dict[str, Counts] = field(default_factory=dict)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One part of an undo: what to turn back, in which tracker, in which range of ids."""
+
+    part: str
+    tracker_id: int
+    low: int
+    high: int
+
+
+def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, reason: str = "") -> Undone:
+    """Undo a change set and return what was done and what was left.
+
+    :raises Unknown: there is no such change set for the actor.
+    :raises Refused: it is undone already, or is one that cannot be.
+    """
+    done = Undone(None)
+    with workspace.read(actor) as reading:
+        info = undoable(reading, change_set_id)
+        designing = has_steps(reading, change_set_id)
+        tasks = list(_tasks(reading, change_set_id))
+        large = _size(reading, change_set_id) > AT_ONCE
+    groups = [[task] for task in tasks] if large else [tasks]
+    for number, group in enumerate(groups or [[]]):
+        with workspace.change(
+            actor,
+            door=door,
+            kind="undo",
+            reason=reason or info.reason,
+            undoes=change_set_id,
+            quiet=True,
+            designing=designing and number == 0,
+            resumed=done.change_set,
+        ) as change:
+            done.change_set = change.id
+            _run(change, change_set_id, group, done, designing=designing and number == 0)
+            if large:
+                change.save_place({"tasks": number + 1}, state="open" if number + 1 < len(groups) else "done")
+    return done
+
+
+def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
+    """Return what `undo` would do, by doing it in a transaction that is taken back."""
+    done = Undone(None)
+    with workspace.read(actor) as reading:
+        undoable(reading, change_set_id)
+        designing = has_steps(reading, change_set_id)
+        tasks = list(_tasks(reading, change_set_id))
+    with _taken_back(), workspace.change(
+        actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
+    ) as change:
+        _run(change, change_set_id, tasks, done, designing=designing)
+        raise _TakenBack
+    workspace.forget()
+    return done
+
+
+class _TakenBack(Exception):
+    """Ends a preview."""
+
+
+@contextmanager
+def _taken_back() -> Iterator[None]:
+    try:
+        yield
+    except _TakenBack:
+        pass
+
+
+def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
+    """Return facts on a change set that the actor may try to undo.
+
+    :raises Unknown: there is none, or it touched nothing that the actor may change.
+    :raises Refused: it is undone already.
+    """
+    info = change_set_infos(reading, [change_set_id]).get(change_set_id)
+    if info is None or not _concerns(reading, info):
+        raise Unknown("change set", str(change_set_id))
+    if change_set_id in undone_by(reading, [change_set_id]):
+        raise Refused(_("Change set %(id)s is undone already.", id=change_set_id))
+    return info
+
+
+def _concerns(reading: Reading, info: ChangeSetInfo) -> bool:
+    mine = rights(reading)
+    if mine.unbounded or info.actor_id == mine.user_id:
+        return True
+    table = tables.touched
+    touched = reading.execute(select(table.c.tracker_id).where(table.c.change_set_id == info.id)).scalars()
+    known = trackers(reading).by_id
+    return any(mine.may("change", known[each]) for each in touched if each in known)
+
+
+def _size(reading: Reading, change_set_id: int) -> int:
+    table = tables.touched
+    total = table.c.created + table.c.changed + table.c.trashed + table.c.restored
+    return int(
+        reading.execute(
+            select(func.coalesce(func.sum(total), 0)).where(table.c.change_set_id == change_set_id)
+        ).scalar_one()
+    )
+
+
+def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
+    """Yield the parts of an undo: what was trashed first, then changes, then creations, users before used."""
+    known = trackers(reading).by_id
+    touched = reading.execute(
+        select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id == change_set_id)
+    ).scalars()
+    order = _users_first(reading, [known[each] for each in touched if each in known])
+    for part in ("trashing", "revisions", "creations"):
+        for tracker in order:
+            table = tracker.table
+            last = reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
+            for low in range(1, int(last) + 1, RANGE):
+                yield _Task(part, tracker.id, low, low + RANGE - 1)
+
+
+def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
+    """Order trackers so that one whose items link to another's comes before it; circles as they come."""
+    waiting = {each.id: each for each in touched}
+    order: list[Tracker] = []
+    while waiting:
+        free = [
+            each
+            for each in waiting.values()
+            if not any(other.id in waiting and other.id != each.id for other, _field in links_to(reading, each))
+        ]
+        for each in free or [next(iter(waiting.values()))]:
+            order.append(waiting.pop(each.id))
+    return order
+
+
+def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone, *, designing: bool) -> None:
+    for task in tasks:
+        tracker = trackers(change).by_id[task.tracker_id]
+        revert = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}[task.part]
+        done.conflicts += revert(change, tracker, change_set_id, between=(task.low, task.high))
+    for tracker_id, counts in change.counts.items():
+        tracker = trackers(change).by_id[tracker_id]
+        total = done.counts.setdefault(tracker.key, Counts())
+        for name, number in vars(counts).items():
+            setattr(total, name, getattr(total, name) + number)
+    if designing:
+        require_admin(change)
+        done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]

@@ -1,0 +1,220 @@
+"""Changing many items with a few statements: the same rights, revisions and words as one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import require, require_fields
+from tracker.core.ask import search
+from tracker.core.ask.query import Query, ask
+from tracker.core.ask.rows import RowReader
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.design.bound import Physical, Tracker
+from tracker.core.items import judge
+from tracker.core.items.judge import Refusals
+from tracker.core.items.unique import already_used
+from tracker.core.items.write import change_item
+from tracker.fields.storage import Stored
+
+CHUNK = 5000
+Selection = Query | Sequence[int]
+
+
+def chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str) -> ColumnElement[bool]:
+    """Return the clause for the items of a selection on which the actor may do `action`."""
+    if isinstance(selection, Query):
+        return ask(reading, selection, form="set", action=action).clause
+    table = tracker.table
+    return and_(
+        table.c.id.in_(list(selection)),
+        table.c.deleted_cs.is_(None),
+        clauses.where(reading, action, tracker, form="set"),
+    )
+
+
+def count_chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str) -> int:
+    """Return how many items a bulk action would touch: the preview of it."""
+    clause = chosen(reading, tracker, selection, action)
+    return int(reading.execute(select(func.count()).select_from(tracker.table).where(clause)).scalar_one())
+
+
+def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, values: Mapping[str, Any]) -> int:
+    """Give all items of a selection the same values; return how many changed.
+
+    Those that have them already are left alone. One statement a chunk where rules, gates and the field's
+    type ask nothing of single items; else one by one.
+
+    :raises Invalid: an item refuses; nothing is changed.
+    """
+    tracker = judge.current(change, tracker)
+    require(change, "bulk", tracker)
+    require_fields(change, tracker, set(values))
+    refusals = Refusals()
+    judge.require_filled(change, tracker, [values], refusals, only=set(values))
+    judge.check_references(change, tracker, [values], refusals)
+    refusals.raise_first()
+    clause = chosen(change, tracker, selection, "change")
+    if not _set_based(change, tracker, values):
+        return _one_by_one(change, tracker, clause, values)
+    row = {
+        physical: stored
+        for key, value in values.items()
+        for physical, stored in zip(tracker.fields[key].columns, tracker.fields[key].dump(value), strict=True)
+    }
+    changed = 0
+    for low, high in id_ranges(change, tracker, clause):
+        changed += write_columns(change, tracker, and_(tracker.table.c.id.between(low, high), clause), row)
+    return changed
+
+
+def _set_based(change: ChangeSet, tracker: Tracker, values: Mapping[str, Any]) -> bool:
+    from tracker.fields.base import FieldType
+
+    if tracker.definition.rules or change.workspace.hooks.gated():
+        return False
+    fields = [tracker.fields[key] for key in values]
+    return not any(
+        each.many or each.sealed or each.unique or type(each.type).allow is not FieldType.allow for each in fields
+    )
+
+
+def _one_by_one(
+    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], values: Mapping[str, Any]
+) -> int:
+    before = change.counts[tracker.id].changed
+    for low, high in id_ranges(change, tracker, clause):
+        table = tracker.table
+        ids = change.execute(select(table.c.id).where(table.c.id.between(low, high), clause)).scalars().all()
+        for item_id in ids:
+            change_item(change, tracker, item_id, values=values, version=None)
+    return change.counts[tracker.id].changed - before
+
+
+def id_ranges(
+    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], *, size: int = CHUNK
+) -> Iterator[tuple[int, int]]:
+    """Yield ranges of ids with at most `size` items of the clause each; the rows are locked as they come."""
+    table, last = tracker.table, 0
+    while True:
+        part = select(table.c.id).where(table.c.id > last, clause).order_by(table.c.id).limit(size)
+        if change.dialect == "postgresql":
+            part = part.with_for_update()
+        part_ids = part.subquery()
+        low, high = change.execute(select(func.min(part_ids.c.id), func.max(part_ids.c.id))).one()
+        if high is None:
+            return
+        yield int(low), int(high)
+        last = int(high)
+
+
+def write_columns(
+    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], row: Mapping[Physical, Stored]
+) -> int:
+    """Set columns of all items of a clause that differ, with their revisions; return how many.
+
+    The engine's set-based twin of `save_difference`: values are judged and allowed.
+    """
+    table = tracker.table
+    differs = or_(*(table.c[each.name].is_distinct_from(_literal(each, stored)) for each, stored in row.items()))
+    written = and_(clause, differs)
+    _note_revisions(change, tracker, written, row)
+    here = (
+        select(tables.revision.c.item_id)
+        .where(
+            tables.revision.c.tracker_id == tracker.id,
+            tables.revision.c.change_set_id == change.id,
+            tables.revision.c.version == table.c.version + 1,
+            tables.revision.c.item_id == table.c.id,
+        )
+        .correlate(table)
+    )
+    try:
+        saved = change.execute(
+            update(table)
+            .where(written, here.exists())
+            .values({each.name: stored for each, stored in row.items()})
+            .values(version=table.c.version + 1, changed_cs=change.id)
+        )
+    except IntegrityError as error:
+        raise already_used(tracker, error) from error
+    change.counts[tracker.id].changed += saved.rowcount
+    reindex(change, tracker, {each.name for each in row})
+    return saved.rowcount
+
+
+def _literal(physical: Physical, stored: Stored) -> ColumnElement[Any]:
+    from sqlalchemy import literal, null
+
+    return null() if stored is None else literal(stored, physical.storage.sql_type)
+
+
+def _note_revisions(
+    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], row: Mapping[Physical, Stored]
+) -> None:
+    """INSERT INTO sys_revision .. SELECT: the diff is built by the database from the old values."""
+    pairs = []
+    parameters: dict[str, Any] = {}
+    lite = change.dialect == "sqlite"
+    for number, (each, stored) in enumerate(row.items()):
+        old = each.storage.json_sql(each.name, change.dialect)
+        parameters[f"new_{number}"] = _json(each.storage.to_json(stored))
+        new = f"json(:new_{number})" if lite else f"CAST(:new_{number} AS jsonb)"
+        pair = f"json_array({old}, {new})" if lite else f"jsonb_build_array({old}, {new})"
+        pairs.append(f"'{each.name}', {pair}")
+    build = "json_object" if lite else "jsonb_build_object"
+    diff = text(f"{build}({', '.join(pairs)})").bindparams(
+        *(bindparam(name, value) for name, value in parameters.items())
+    )
+    table = tracker.table
+    chosen_rows = select(
+        literal_column(str(tracker.id)), table.c.id, table.c.version + 1, literal_column(str(change.id)), diff
+    ).where(clause)
+    names = ["tracker_id", "item_id", "version", "change_set_id", "diff"]
+    change.execute(tables.revision.insert().from_select(names, chosen_rows, include_defaults=False))
+
+
+def _json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def reindex(change: ChangeSet, tracker: Tracker, columns: set[str]) -> None:
+    """Write the words anew of the items that this change set revised, if one of `columns` is searched."""
+    fields = search.searched_fields(tracker)
+    names = {physical.name for each in fields if not each.many for physical in each.columns}
+    names |= {each.definition.column for each in fields if each.many}
+    if not names & columns:
+        return
+    revision, table = tables.revision, tracker.table
+    touched = select(revision.c.item_id).where(
+        revision.c.tracker_id == tracker.id, revision.c.change_set_id == change.id
+    )
+    reindex_items(change, tracker, table.c.id.in_(touched))
+
+
+def reindex_items(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], *, batch: int = 2000) -> int:
+    """Write the words of all items of a clause anew, in batches; return how many."""
+    table, last, done = tracker.table, 0, 0
+    reader = RowReader(change, tracker, search.searched_fields(tracker), table)
+    while True:
+        found = change.execute(
+            select(*reader.columns)
+            .where(table.c.id > last, clause, clauses.as_system(tracker))
+            .order_by(table.c.id)
+            .limit(batch)
+        ).all()
+        items = reader.items(change, found)
+        if items:
+            search.write_documents(change, tracker, {item.id: item.values for item in items})
+            last, done = items[-1].id, done + len(items)
+        if len(found) < batch:
+            return done
+
+

@@ -1,0 +1,140 @@
+"""Into the trash and back: one column, on-delete rules of links, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tracker.core.access import clauses
+from tracker.core.access.rights import require
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.store import trackers
+from tracker.core.items import judge
+from tracker.core.items.bulk import Selection, chosen, id_ranges, write_columns
+from tracker.core.items.sides import remove_elements
+from tracker.core.items.unique import already_used
+from tracker.errors import NotFound, Refused
+from tracker.i18n import _
+
+
+def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> int:
+    """Move the items of a selection to the trash; return how many.
+
+    Links to them are cleared where they may be empty, in the same change set, so that undo is exact.
+
+    :raises Refused: an item outside the selection needs one of them.
+    :raises NotFound: a single named item is not there for the actor.
+    """
+    tracker = judge.current(change, tracker)
+    require(change, "trash", tracker)
+    clause = chosen(change, tracker, selection, "trash")
+    trashed = 0
+    for low, high in id_ranges(change, tracker, clause):
+        trashed += trash_where(change, tracker, and_(tracker.table.c.id.between(low, high), clause))
+    if not trashed and not hasattr(selection, "tracker") and len(selection) == 1:  # type: ignore[arg-type]
+        raise NotFound(tracker.title_one, selection[0])  # type: ignore[index]
+    return trashed
+
+
+def trash_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:
+    """Trash the items of a clause; the engine's half of `trash_items`."""
+    table = tracker.table
+    saved = change.execute(
+        update(table)
+        .where(clause, table.c.deleted_cs.is_(None))
+        .values(deleted_cs=change.id, version=table.c.version + 1)
+    )
+    if saved.rowcount:
+        _let_go(change, tracker)
+    change.counts[tracker.id].trashed += saved.rowcount
+    return saved.rowcount
+
+
+def _let_go(change: ChangeSet, tracker: Tracker) -> None:
+    """Follow the on-delete rules of every link to the items that this change set trashed."""
+    gone = select(tracker.table.c.id).where(tracker.table.c.deleted_cs == change.id, clauses.as_system(tracker))
+    for other, field in links_to(change, tracker):
+        linking = linking_items(other, field, gone)
+        if _needs(field):
+            table = other.table
+            held = change.execute(select(func.count()).select_from(table).where(linking)).scalar_one()
+            if held:
+                raise Refused(
+                    _(
+                        "%(n)d of %(other)s need this %(title)s (%(label)s). Trash or relink them first.",
+                        n=held,
+                        other=other.title,
+                        title=tracker.title_one,
+                        label=field.label,
+                    )
+                )
+        elif field.many:
+            remove_elements(change, other, field, gone)
+        else:
+            write_columns(change, other, linking, {field.main: None})
+
+
+def _needs(field: BoundField) -> bool:
+    return field.definition.required or getattr(field.type.options, "on_delete", "clear") == "refuse"
+
+
+def links_to(reading: Reading, tracker: Tracker) -> Iterator[tuple[Tracker, BoundField]]:
+    """Yield every stored link field that points to items of a tracker, with its own tracker."""
+    for other in trackers(reading).by_id.values():
+        for field in other.all_fields.values():
+            if field.refers == "item" and not field.computed and field.type.options.to == tracker.key:
+                yield other, field
+
+
+def linking_items(other: Tracker, field: BoundField, gone: object) -> ColumnElement[bool]:
+    """Return the clause for live items of `other` that link to one of `gone`, a SELECT of ids."""
+    table = other.table
+    live = and_(table.c.deleted_cs.is_(None), clauses.as_system(other))
+    if field.many:
+        side = field.side
+        return and_(live, table.c.id.in_(select(side.c.item_id).where(side.c[field.main.name].in_(gone))))  # type: ignore[arg-type]
+    return and_(live, table.c[field.main.name].in_(gone))  # type: ignore[arg-type]
+
+
+def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
+    """Bring items back from the trash; return how many.
+
+    :raises Invalid: a unique value was taken meanwhile; nothing is restored.
+    """
+    tracker = judge.current(change, tracker)
+    require(change, "restore", tracker)
+    table = tracker.table
+    clause = and_(table.c.id.in_(ids), clauses.where(change, "restore", tracker, form="set"))
+    return restore_where(change, tracker, clause)
+
+
+def restore_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:
+    """Restore the items of a clause, with a revision each that says from which trashing."""
+    table = tracker.table
+    trashed = and_(clause, table.c.deleted_cs.is_not(None))
+    build = "json_object('deleted_cs', json_array(deleted_cs, NULL))"
+    if change.dialect == "postgresql":
+        build = "jsonb_build_object('deleted_cs', jsonb_build_array(deleted_cs, NULL))"
+    held = select(
+        literal_column(str(tracker.id)),
+        table.c.id,
+        table.c.version + 1,
+        literal_column(str(change.id)),
+        literal_column(build),
+    ).where(trashed)
+    names = ["tracker_id", "item_id", "version", "change_set_id", "diff"]
+    change.execute(tables.revision.insert().from_select(names, held, include_defaults=False))
+    try:
+        saved = change.execute(
+            update(table)
+            .where(trashed)
+            .values(deleted_cs=None, version=table.c.version + 1, changed_cs=change.id)
+        )
+    except IntegrityError as error:
+        raise already_used(tracker, error) from error
+    change.counts[tracker.id].restored += saved.rowcount
+    return saved.rowcount

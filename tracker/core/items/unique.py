@@ -1,0 +1,75 @@
+"""Values that no two items may share: asked before a batch is written, held by the database in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from tracker.core.access.clauses import as_system
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items.judge import Refusals
+from tracker.core.vault.index import blind_many
+from tracker.errors import Invalid
+from tracker.i18n import Message, _
+
+
+def refuse_duplicates(
+    change: ChangeSet, tracker: Tracker, items: Sequence[Mapping[str, Any]], refusals: Refusals
+) -> None:
+    """Refuse items of a batch whose unique value is taken, by an item or by an earlier one of the batch.
+
+    The sentence never says by whom: it might be an item that the actor may not see.
+    """
+    for key, each in tracker.fields.items():
+        if not each.unique:
+            continue
+        compared = _compared(change, each, [values.get(key) for values in items])
+        taken = _taken(change, tracker, each, {value for value in compared if value is not None})
+        for index, value in enumerate(compared):
+            if value is None or index in refusals.by_index:
+                continue
+            if value in taken:
+                refusals.add(index, key, used(each))
+            taken.add(value)
+
+
+def used(field: BoundField) -> Message:
+    """Return the sentence for a value that is taken."""
+    return _("%(label)s: this value is already used.", label=field.label)
+
+
+def already_used(tracker: Tracker, error: IntegrityError) -> Exception:
+    """Turn the database's refusal of a double value into ours; anything else stays as it is."""
+    said = str(error.orig)
+    for each in tracker.fields.values():
+        column = each.columns[-1].name if each.blind else each.compared.name if each.columns else ""
+        if each.unique and (f"uq_{each.definition.column}" in said or f"{tracker.table_name}.{column}" in said):
+            return Invalid.of({each.key: [used(each)]})
+    return error
+
+
+def _compared(change: ChangeSet, field: BoundField, values: Sequence[Any]) -> list[Any]:
+    if field.sealed:
+        filled = [field.type.text(value) for value in values if value is not None]
+        found = iter(blind_many(change, field, filled) if filled else [])
+        return [None if value is None else next(found) for value in values]
+    place = field.columns.index(field.compared)
+    return [field.dump(value)[place] for value in values]
+
+
+def _taken(change: ChangeSet, tracker: Tracker, field: BoundField, wanted: set[Any]) -> set[Any]:
+    table = tracker.table
+    name = field.columns[-1].name if field.blind else field.compared.name
+    found: set[Any] = set()
+    asked = list(wanted)
+    for start in range(0, len(asked), 2000):
+        part = asked[start : start + 2000]
+        held = select(table.c[name]).where(
+            table.c[name].in_(part), table.c.deleted_cs.is_(None), as_system(tracker)
+        )
+        found |= set(change.execute(held).scalars())
+    return found

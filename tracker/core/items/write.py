@@ -1,0 +1,336 @@
+"""Creating and changing items: judged values, data, revision, search words and outbox in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tracker.core.access import clauses
+from tracker.core.access.marks import MARK
+from tracker.core.access.rights import require, require_fields, rights
+from tracker.core.ask import search
+from tracker.core.ask.page import get_item
+from tracker.core.ask.rows import Item
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items import judge, rows
+from tracker.core.items.gates import pass_gates
+from tracker.core.items.judge import Refusals
+from tracker.core.items.unique import already_used, refuse_duplicates
+from tracker.core.vault.seal import vault
+from tracker.errors import Forbidden, NotFound, Stale
+from tracker.fields.uids import uuid7
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Whose an item is: the person and the group that scopes `own` and `group` ask for."""
+
+    owner_id: int | None = None
+    group_id: int | None = None
+
+
+@dataclass
+class Batch:
+    """Items to create: judged values by field key, and where each belongs."""
+
+    items: list[dict[str, Any]]
+    placing: list[Placing] = field(default_factory=list)
+
+
+def create_item(change: ChangeSet, tracker: Tracker, values: Values, *, placing: Placing | None = None) -> int:
+    """Create one item and return its id; a batch of one.
+
+    :raises Invalid: with the sentences of every field that refused.
+    :raises Forbidden: the actor may not create such an item, or not write one of the fields.
+    """
+    refusals = Refusals()
+    made = create_items(change, tracker, Batch([dict(values)], [placing] if placing else []), refusals)
+    refusals.raise_first()
+    return next(iter(made.values()))
+
+
+def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Refusals) -> dict[int, int]:
+    """Create items; the only way in. Return the ids of those that were made, by their index in the batch.
+
+    :param refusals: takes the sentences of the others.
+    :raises Forbidden: the actor may not create one of them.
+    """
+    tracker = judge.current(change, tracker)
+    require(change, "create", tracker)
+    require_fields(change, tracker, {key for values in batch.items for key in values})
+    items = [_completed(change, tracker, values) for values in batch.items]
+    for index, values in enumerate(items):
+        judge.check_steps(change, tracker, None, values, refusals, index=index)
+    judge.require_filled(change, tracker, items, refusals)
+    judge.check_references(change, tracker, items, refusals)
+    pass_gates(change, tracker, [(None, {}, values) for values in items], refusals)
+    refuse_duplicates(change, tracker, items, refusals)
+    good = [index for index in range(len(items)) if index not in refusals.by_index]
+    if not good:
+        return {}
+    chosen = [items[index] for index in good]
+    _give_numbers(change, tracker, chosen)
+    ids = _insert(change, tracker, chosen, _placing(change, batch, good))
+    _require_granted(change, tracker, ids)
+    judge.check_rules(change, tracker, ids)
+    change.counts[tracker.id].created += len(ids)
+    return dict(zip(good, ids, strict=True))
+
+
+def change_item(
+    change: ChangeSet,
+    tracker: Tracker,
+    item_id: int,
+    *,
+    values: Values,
+    version: int | None,
+    placing: Placing | None = None,
+) -> int:
+    """Save `values` and their revision together; return the new version.
+
+    :param values: field key to value, already judged by the fields; others stay as they are.
+    :param version: the version the caller read, which guards against lost updates; None overwrites.
+    :param placing: a new owner and group; None leaves both.
+    :raises Invalid: with the sentences of every field that refused.
+    :raises Forbidden: the actor may not change this item, or one of these fields.
+    :raises NotFound: no such item among those the actor may view.
+    :raises Stale: someone saved the item after `version` was read.
+    """
+    tracker = judge.current(change, tracker)
+    require(change, "change", tracker)
+    require_fields(change, tracker, set(values))
+    old = get_item(change, tracker, item_id, fields=list(tracker.fields.values()))
+    if version is not None and old.version != version:
+        raise Stale(tracker.title_one, item_id, sent=version)
+    refusals = Refusals()
+    merged = {**old.values, **values}
+    judge.check_steps(change, tracker, old.values, values, refusals)
+    judge.require_filled(change, tracker, [merged], refusals, only=set(values))
+    judge.check_references(change, tracker, [_changed_only(old.values, values)], refusals)
+    passed = dict(values)
+    pass_gates(change, tracker, [(item_id, old.values, passed)], refusals)
+    refusals.raise_first()
+    return save_difference(change, tracker, old, passed, placing=placing)
+
+
+def save_difference(
+    change: ChangeSet,
+    tracker: Tracker,
+    old: Item,
+    values: Values,
+    *,
+    placing: Placing | None = None,
+    sealed: Mapping[str, Sequence[Any]] | None = None,
+) -> int:
+    """Write what differs from `old`, with its revision and search words; return the version then.
+
+    The engine's own half of `change_item`: values are judged and allowed. Undo comes in here too.
+
+    :param sealed: columns of sealed fields as they stand in history: name to [old, new].
+    """
+    table = tracker.table
+    row, diff = _row_difference(change, tracker, old, values)
+    for name, pair in (sealed or {}).items():
+        row[name], diff[name] = pair[1], list(pair)
+    sides = {key: values[key] for key in values if _is_side(tracker, key) and values[key] != old.values.get(key)}
+    for key, value in sides.items():
+        each = tracker.all_fields[key]
+        diff[each.definition.column] = [rows.side_json(each, old.values.get(key)), rows.side_json(each, value)]
+    if placing is not None:
+        for name in ("owner_id", "group_id"):
+            if getattr(placing, name) != getattr(old, name):
+                row[name] = getattr(placing, name)
+                diff[name] = [getattr(old, name), row[name]]
+    if not diff:
+        return old.version
+    # Right and version sit in the WHERE: a check before and a write after are two moments.
+    try:
+        saved = change.execute(
+            update(table)
+            .where(table.c.id == old.id, table.c.version == old.version, table.c.deleted_cs.is_(None))
+            .where(clauses.where(change, "change", tracker))
+            .values(**row, version=old.version + 1, changed_cs=change.id)
+        )
+    except IntegrityError as error:
+        raise already_used(tracker, error) from error
+    if saved.rowcount == 0:
+        raise refusal(change, tracker, old.id, old.version)
+    for key, value in sides.items():
+        _replace_side(change, tracker, tracker.all_fields[key], old.id, value)
+    record(change, tracker, old.id, version=old.version + 1, diff=diff)
+    merged = {**old.values, **values}
+    searched = {each.key for each in search.searched_fields(tracker)}
+    if searched & {key for key in values if values[key] != old.values.get(key)}:
+        search.write_documents(change, tracker, {old.id: merged})
+    judge.check_rules(change, tracker, [old.id])
+    change.counts[tracker.id].changed += 1
+    return old.version + 1
+
+
+def record(change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]) -> None:
+    """Keep what a change did to an item: {physical column: [old, new]} in JSON forms."""
+    statement = insert(tables.revision).prefix_with(f"/*{MARK}*/")
+    change.execute(
+        statement,
+        {
+            "tracker_id": tracker.id,
+            "item_id": item_id,
+            "version": version,
+            "change_set_id": change.id,
+            "diff": dict(diff),
+        },
+    )
+
+
+def refusal(change: ChangeSet, tracker: Tracker, item_id: int, version: int) -> Exception:
+    """Return why an update touched no row: not there, not allowed, or saved by someone else."""
+    try:
+        now = get_item(change, tracker, item_id, fields=())
+    except NotFound as error:
+        return error
+    if now.version != version:
+        return Stale(tracker.title_one, item_id, sent=version)
+    return Forbidden("change", f"{tracker.title_one} #{item_id}")
+
+
+# -- creating ---------------------------------------------------------------------------------
+
+
+def _completed(change: ChangeSet, tracker: Tracker, values: Values) -> dict[str, Any]:
+    """Return the values with defaults for the fields that are not named."""
+    found = dict(values)
+    for key, each in tracker.fields.items():
+        if key not in found and each.writable:
+            default = each.default()
+            if default is not None:
+                found[key] = default
+    return found
+
+
+def _give_numbers(change: ChangeSet, tracker: Tracker, items: Sequence[dict[str, Any]]) -> None:
+    for key, each in tracker.fields.items():
+        if each.generated:
+            for values, number in zip(items, rows.next_numbers(change, each, len(items)), strict=True):
+                values[key] = number
+
+
+def _placing(change: ChangeSet, batch: Batch, good: Sequence[int]) -> list[Placing]:
+    if batch.placing:
+        return [batch.placing[index] for index in good]
+    mine = rights(change)
+    group = next(iter(sorted(mine.groups.values())), None) if len(mine.groups) == 1 else None
+    return [Placing(change.actor.user_id, group)] * len(good)
+
+
+def _insert(
+    change: ChangeSet, tracker: Tracker, items: Sequence[Values], placing: Sequence[Placing]
+) -> list[int]:
+    ids = rows.new_ids(change, tracker, len(items))
+    made: list[rows.Row] = [
+        {
+            "id": item_id,
+            "uid": uuid7(change.now),
+            "version": 1,
+            "created_cs": change.id,
+            "changed_cs": change.id,
+            "owner_id": place.owner_id,
+            "group_id": place.group_id,
+        }
+        for item_id, place in zip(ids, placing, strict=True)
+    ]
+    rows.fill_rows(change, tracker, made, items)
+    try:
+        change.execute(clauses.inserting(tracker, tracker.table), made)
+    except IntegrityError as error:
+        raise already_used(tracker, error) from error
+    for each in tracker.sides:
+        elements = [
+            row
+            for item_id, values in zip(ids, items, strict=True)
+            for row in rows.side_rows(each, item_id, values.get(each.key))
+        ]
+        if elements:
+            change.execute(clauses.inserting(tracker, each.side), elements)
+    search.add_documents(change, tracker, zip(ids, items, strict=True))
+    return ids
+
+
+def _require_granted(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> None:
+    """Refuse when one of the new items lies outside the scopes in which the actor may create."""
+    if "all" in rights(change).scopes_for("create", tracker):
+        return
+    table = tracker.table
+    clause = clauses.where(change, "create", tracker, form="set")
+    granted = change.execute(select(func.count()).select_from(table).where(table.c.id.in_(ids), clause)).scalar_one()
+    if granted != len(ids):
+        raise Forbidden("create", f"this {tracker.title_one}")
+
+
+# -- changing ---------------------------------------------------------------------------------
+
+
+def _is_side(tracker: Tracker, key: str) -> bool:
+    return tracker.all_fields[key].many
+
+
+def _changed_only(old: Values, values: Values) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value != old.get(key)}
+
+
+def _row_difference(
+    change: ChangeSet, tracker: Tracker, old: Item, values: Values
+) -> tuple[rows.Row, dict[str, list[Any]]]:
+    """Return the columns to write, and their [old, new] in JSON forms."""
+    row: rows.Row = {}
+    diff: dict[str, list[Any]] = {}
+    for key, value in values.items():
+        each = tracker.all_fields[key]
+        if each.many or each.computed or _is_same(change, tracker, each, old, value):
+            continue
+        new: rows.Row = {"uid": old.uid}
+        before: rows.Row = {}
+        if each.sealed:
+            rows.fill_rows(change, tracker, [new], [{key: value}])
+            before = _stored_before(change, tracker, each, old.id)
+        else:
+            rows.fill_row(new, each, value)
+            rows.fill_row(before, each, old.values.get(key))
+        # All columns of the field, so that a diff can be read by itself.
+        now, then = rows.stored_json(tracker, new), rows.stored_json(tracker, before)
+        row |= {name: new[name] for name in before}
+        diff |= {name: [then[name], now[name]] for name in before}
+    return row, diff
+
+
+def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, value: Any) -> bool:
+    held = old.values.get(each.key)
+    if not each.sealed or held is None or value is None:
+        return bool(held == value)
+    return vault(change).open(change, tracker, each, old.uid, held) == each.type.text(value)
+
+
+def _stored_before(change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int) -> rows.Row:
+    table = tracker.table
+    names = [physical.name for physical in each.columns]
+    found = change.execute(
+        select(*(table.c[name] for name in names)).where(table.c.id == item_id, clauses.as_system(tracker))
+    ).one()
+    return dict(zip(names, found, strict=True))
+
+
+def _replace_side(
+    change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int, value: Sequence[Any] | None
+) -> None:
+    side = each.side
+    change.execute(delete(side).where(side.c.item_id == item_id, clauses.as_system(tracker)))
+    elements = rows.side_rows(each, item_id, value)
+    if elements:
+        change.execute(clauses.inserting(tracker, side), elements)
