@@ -9,6 +9,7 @@ from tracker.core.base.hooks import Hooks
 from tracker.core.base.registered import collect, collect_types
 from tracker.core.base.secret import ensure_secret
 from tracker.core.base.workspace import Workspace
+from tracker.core.vault.keys import local_provider
 from tracker.hookspecs import StartContext
 from tracker.plugins import builtin_types
 from tracker.settings import Settings
@@ -30,7 +31,8 @@ def open_workspace(settings: Settings) -> Workspace:
     ctx = StartContext(home=settings.home, url=settings.url)
     types = collect_types(hooks, ctx)
     collect(hooks, ctx)
-    workspace = Workspace(Database(settings.database_url), home=settings.home, types=types, hooks=hooks)
+    workspace = Workspace(Database(settings.database_url), home=settings.home, types=types, hooks=hooks,
+        key_provider=local_provider(settings.master_key_file))
     try:
         workspace.upgrade()
         ensure_secret(workspace, settings.secret_file)

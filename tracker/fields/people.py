@@ -77,6 +77,7 @@ class Autonumber(FieldType):
     icon = "hash"
     group = "Numbers"
     kind = Kind.TEXT
+    sorted_by = "n"
     generated = True
     uniqueable = True
     searchable = True

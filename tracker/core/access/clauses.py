@@ -61,7 +61,9 @@ def _linked(
     if field is None or field.definition.type not in ("link", "links"):
         return false()
     target = trackers(reading).by_key.get(field.type.options.to)
-    if target is None or any(scope.startswith("linked") for scope in rights(reading).scopes_for("view", target)):
+    if target is None or any(
+        scope.startswith("linked") for scope in rights(reading).scopes_for("view", target)
+    ):
         return false()  # a grant that leans on another of its kind could go in a circle
     other = target.table.alias(f"to_{field.definition.column}")
     seen = and_(where(reading, "view", target, other, form=form), other.c.deleted_cs.is_(None))

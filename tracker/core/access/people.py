@@ -144,7 +144,10 @@ def names_of(reading: Reading, ids: set[int]) -> dict[int, str]:
     if not ids:
         return {}
     table = tables.user
-    return {row.id: row.name for row in reading.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids)))}
+    return {
+        row.id: row.name
+        for row in reading.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids)))
+    }
 
 
 def actor_of(reading: Reading, user_id: int) -> Actor:
@@ -158,7 +161,9 @@ def verify_password(reading: Reading, email: str, password: str) -> int | None:
     """Return the id of the person whose password this is, or None; takes as long for an unknown address."""
     table = tables.user
     row = reading.execute(
-        select(table.c.id, table.c.password, table.c.disabled).where(table.c.email_folded == email.strip().lower())
+        select(table.c.id, table.c.password, table.c.disabled).where(
+            table.c.email_folded == email.strip().lower()
+        )
     ).one_or_none()
     held = row.password if row is not None and row.password else _NOBODYS
     try:

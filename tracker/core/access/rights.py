@@ -88,7 +88,11 @@ def _read_rights(reading: Reading, user_id: int) -> Rights:
             place = (grant.tracker, grant.action)
             scopes[place] = tuple(dict.fromkeys(scopes.get(place, ()) + grant.scopes))
     return Rights(
-        user_id, admin=user.admin, system=False, groups={group.key: group.id for group in groups}, scopes=scopes
+        user_id,
+        admin=user.admin,
+        system=False,
+        groups={group.key: group.id for group in groups},
+        scopes=scopes,
     )
 
 

@@ -16,7 +16,11 @@ from tracker.core.design.bound import BoundField, Tracker
 def name_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
     """Return the fields that make an item's name for this actor; hidden ones are left out."""
     mine = rights(reading)
-    return [each for each in tracker.name_fields if mine.level(each) >= READ and not each.many and not each.computed]
+    return [
+        each
+        for each in tracker.name_fields
+        if mine.level(each) >= READ and not each.many and not each.computed
+    ]
 
 
 def name_of(fields: Iterable[BoundField], item_id: int, values: Mapping[str, Any]) -> str:

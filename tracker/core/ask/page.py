@@ -78,7 +78,9 @@ def count(reading: Reading, query: Query, *, cap: int | None = CAP) -> Count:
     return Count(n) if cap is None or n <= cap else Count(cap, more=True)
 
 
-def stream(reading: Reading, query: Query, *, action: str = "export", batch: int = BATCH) -> Iterator[list[Item]]:
+def stream(
+    reading: Reading, query: Query, *, action: str = "export", batch: int = BATCH
+) -> Iterator[list[Item]]:
     """Yield all items of a query in order, in batches, without holding more than one batch."""
     asked = ask(reading, query, action=action)
     rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
@@ -135,7 +137,10 @@ class _Place:
             return cls(None, backwards=False)
         try:
             raw = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
-            backwards, values = bool(raw[0]), tuple(_STORAGES[kind].from_json(value) for kind, value in raw[1])
+            backwards, values = (
+                bool(raw[0]),
+                tuple(_STORAGES[kind].from_json(value) for kind, value in raw[1]),
+            )
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, binascii.Error) as error:
             raise _bad_cursor() from error
         if len(values) != len(order):
@@ -147,7 +152,9 @@ _STORAGES = {storage.value: storage for storage in Storage}
 
 
 def _bad_cursor() -> Invalid:
-    return Invalid("cursor", _("This page mark does not belong to this list; start again from its first page."))
+    return Invalid(
+        "cursor", _("This page mark does not belong to this list; start again from its first page.")
+    )
 
 
 def _cursor(asked: Asked, row: Any, *, backwards: bool) -> str:
@@ -203,9 +210,7 @@ def _limited(reading: Reading, statement: Select[Any], limit: int) -> list[Any]:
     return list(reading.execute(statement.limit(limit)).all())
 
 
-def _after(
-    asked: Asked, order: Sequence[SortTerm], values: tuple[Any, ...]
-) -> Iterator[ColumnElement[bool]]:
+def _after(asked: Asked, order: Sequence[SortTerm], values: tuple[Any, ...]) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions, in order, that together leave the rows after `values`."""
     columns = [asked.table.c[term.column] for term in order]
     if len({term.descending for term in order}) == 1 and _one_border(order):
@@ -238,7 +243,9 @@ def _after_in_one_direction(
             yield first.is_not(None)
 
 
-def _after_by_terms(columns: list[Any], order: Sequence[SortTerm], values: tuple[Any, ...]) -> ColumnElement[bool]:
+def _after_by_terms(
+    columns: list[Any], order: Sequence[SortTerm], values: tuple[Any, ...]
+) -> ColumnElement[bool]:
     """The general form: equal up to one term, and beyond in it."""
     ways: list[ColumnElement[bool]] = []
     for number, (column, term, value) in enumerate(zip(columns, order, values, strict=True)):

@@ -56,7 +56,9 @@ class Query:
         return cls(
             tracker,
             where=view.filter,
-            conditions=tuple(Condition(field, name, tuple(operand)) for field, name, operand in view.conditions),
+            conditions=tuple(
+                Condition(field, name, tuple(operand)) for field, name, operand in view.conditions
+            ),
             text=view.text,
             sort=view.sort,
             columns=view.columns or None,
@@ -115,7 +117,9 @@ def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundFiel
     if query.columns is None:
         return tuple(seen)
     by_key = {each.key: each for each in seen}
-    return tuple(by_key[key] if key in by_key else readable_field(reading, tracker, key) for key in query.columns)
+    return tuple(
+        by_key[key] if key in by_key else readable_field(reading, tracker, key) for key in query.columns
+    )
 
 
 def _clause(
@@ -129,7 +133,9 @@ def _clause(
     for condition in query.conditions:
         field = readable_field(reading, tracker, condition.field)
         operator = operator_for(field, condition.operator)
-        clauses_.append(operator.condition(field, condition.operand, tracker=tracker, table=table, scope=scope, form=form))
+        clauses_.append(
+            operator.condition(field, condition.operand, tracker=tracker, table=table, scope=scope, form=form)
+        )
     if query.text.strip():
         clauses_.append(matching(reading, tracker, query.text, table))
     return and_(*clauses_)

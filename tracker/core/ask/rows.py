@@ -35,7 +35,9 @@ class Item:
 class RowReader:
     """Selects and reads some fields of a tracker's items."""
 
-    def __init__(self, reading: Reading, tracker: Tracker, fields: Sequence[BoundField], table: FromClause) -> None:
+    def __init__(
+        self, reading: Reading, tracker: Tracker, fields: Sequence[BoundField], table: FromClause
+    ) -> None:
         self.tracker = tracker
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in SYSTEM_COLUMNS]
         self._stored: list[tuple[BoundField, int, int]] = []

@@ -78,13 +78,17 @@ def searched_fields(tracker: Tracker) -> list[BoundField]:
 # -- writing ----------------------------------------------------------------------------------
 
 
-def write_documents(change: ChangeSet, tracker: Tracker, values_by_id: Mapping[int, Mapping[str, Any]]) -> None:
+def write_documents(
+    change: ChangeSet, tracker: Tracker, values_by_id: Mapping[int, Mapping[str, Any]]
+) -> None:
     """Put the documents of items in the place of their old ones."""
     remove_documents(change, tracker, values_by_id)
     add_documents(change, tracker, values_by_id.items())
 
 
-def add_documents(change: ChangeSet, tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+def add_documents(
+    change: ChangeSet, tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]
+) -> None:
     """Add the documents of items that have none yet."""
     rows = [
         {"key": key_of(tracker.id, item_id, number), "body": body}
@@ -98,9 +102,17 @@ def add_documents(change: ChangeSet, tracker: Tracker, items: Iterable[tuple[int
 def remove_documents(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None:
     """Remove the documents of items, whatever their class."""
     table = tables.search
-    keys = [key_of(tracker.id, item_id, number) for item_id in ids for number in range(1 + max(classes(tracker).values(), default=0))]
+    keys = [
+        key_of(tracker.id, item_id, number)
+        for item_id in ids
+        for number in range(1 + max(classes(tracker).values(), default=0))
+    ]
     for start in range(0, len(keys), 5000):
-        change.execute(delete(table).where(table.c.key.in_(keys[start : start + 5000]), literal_column(f"/*{MARK}*/ 1 = 1")))
+        change.execute(
+            delete(table).where(
+                table.c.key.in_(keys[start : start + 5000]), literal_column(f"/*{MARK}*/ 1 = 1")
+            )
+        )
 
 
 # -- asking -----------------------------------------------------------------------------------
@@ -120,7 +132,9 @@ def matching(reading: Reading, tracker: Tracker, query: str, table: FromClause) 
     if not words:
         return literal_column("1 = 0")
     mine = rights(reading)
-    open_classes = {number for key, number in classes(tracker).items() if mine.level(tracker.fields[key]) >= READ}
+    open_classes = {
+        number for key, number in classes(tracker).items() if mine.level(tracker.fields[key]) >= READ
+    }
     if not open_classes:
         return literal_column("1 = 0")
     return table.c.id.in_(_hits(reading, tracker, words, sorted(open_classes)))
@@ -143,5 +157,3 @@ def _hits(reading: Reading, tracker: Tracker, words: Sequence[str], open_classes
         f"SELECT {item} FROM sys_search WHERE array_to_tsvector(string_to_array(body, ' ')) @@ CAST(:words_{tracker.id} AS tsquery)"
         f" AND key BETWEEN {low} AND {high} AND key & {MOST_CLASSES - 1} IN ({numbers})"
     ).bindparams(bindparam(f"words_{tracker.id}", match))
-
-

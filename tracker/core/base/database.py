@@ -74,7 +74,10 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise Misconfigured(
-            _("“%(url)s” is no database address; write sqlite:///FILE or postgresql://USER@HOST/NAME.", url=url)
+            _(
+                "“%(url)s” is no database address; write sqlite:///FILE or postgresql://USER@HOST/NAME.",
+                url=url,
+            )
         ) from error
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -82,14 +85,18 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(parsed, pool_size=8, max_overflow=8, connect_args={"options": "-c timezone=UTC"})
+            return create_engine(
+                parsed, pool_size=8, max_overflow=8, connect_args={"options": "-c timezone=UTC"}
+            )
     except NoSuchModuleError as error:
         raise Misconfigured(_("No driver for “%(url)s”.", url=parsed.drivername)) from error
     except ModuleNotFoundError as error:
         raise Misconfigured(
             _("The driver for PostgreSQL is not installed; run: pip install 'tracker-engine[postgres]'.")
         ) from error
-    raise Misconfigured(_("Tracker keeps its data in SQLite or PostgreSQL, not in “%(name)s”.", name=parsed.drivername))
+    raise Misconfigured(
+        _("Tracker keeps its data in SQLite or PostgreSQL, not in “%(name)s”.", name=parsed.drivername)
+    )
 
 
 def _sqlite(url: Any) -> Engine:

@@ -34,7 +34,9 @@ def house(reading: Reading) -> House:
     """Return what the workspace says about itself."""
 
     def make() -> House:
-        known = {name: read_setting(reading, f"house.{name}") for name in (field.name for field in fields(House))}
+        known = {
+            name: read_setting(reading, f"house.{name}") for name in (field.name for field in fields(House))
+        }
         return House(**{name: value for name, value in known.items() if value is not None})
 
     return reading.workspace.kept("house", reading.versions.plugins, make)

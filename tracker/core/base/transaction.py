@@ -173,7 +173,9 @@ class ChangeSet(Reading):
         values = vars(counts)
         here = (table.c.change_set_id == self.id) & (table.c.tracker_id == tracker_id)
         added = self.execute(
-            update(table).where(here).values({name: table.c[name] + number for name, number in values.items()})
+            update(table)
+            .where(here)
+            .values({name: table.c[name] + number for name, number in values.items()})
         )
         if not added.rowcount:
             self.execute(insert(table), {"change_set_id": self.id, "tracker_id": tracker_id, **values})

@@ -72,8 +72,16 @@ class Workspace:
         """
         with self.database.writing() as connection:
             change = ChangeSet(
-                self, connection, actor, door=door, kind=kind, reason=reason, undoes=undoes, quiet=quiet,
-                designing=designing, resumed=resumed
+                self,
+                connection,
+                actor,
+                door=door,
+                kind=kind,
+                reason=reason,
+                undoes=undoes,
+                quiet=quiet,
+                designing=designing,
+                resumed=resumed,
             )
             yield change
             change.finish()

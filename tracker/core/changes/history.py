@@ -75,7 +75,12 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
     wanted = {row.change_set_id for row in rows} | {item.created_cs} | ({item.deleted_cs} - {None})
     infos = change_set_infos(reading, wanted)
     entries = [
-        Entry(infos[row.change_set_id], row.version, _action(row.diff), field_changes(reading, tracker, row.diff))
+        Entry(
+            infos[row.change_set_id],
+            row.version,
+            _action(row.diff),
+            field_changes(reading, tracker, row.diff),
+        )
         for row in rows
     ]
     if item.deleted_cs is not None:
@@ -106,7 +111,9 @@ def field_changes(reading: Reading, tracker: Tracker, diff: Mapping[str, Any]) -
         if field.sealed or mine.level(field) < READ:
             found.append(FieldChange(field, field.key, None, None, masked=True))
         else:
-            found.append(FieldChange(field, field.key, *(_side_value(field, diff, place) for place in (0, 1))))
+            found.append(
+                FieldChange(field, field.key, *(_side_value(field, diff, place) for place in (0, 1)))
+            )
     return tuple(found)
 
 
@@ -115,7 +122,8 @@ def _side_value(field: BoundField, diff: Mapping[str, Any], place: int) -> Any:
     if field.many:
         return side_from_json(field, diff[field.definition.column][place] or []) or None
     stored = [
-        each.storage.from_json(diff[each.name][place]) if each.name in diff else None for each in field.columns
+        each.storage.from_json(diff[each.name][place]) if each.name in diff else None
+        for each in field.columns
     ]
     return field.load(stored)
 
@@ -126,12 +134,11 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
     :raises NotFound: the item is not open to the actor today.
     """
     mine = rights(reading)
-    fields = [
-        each for each in tracker.fields.values() if mine.level(each) >= MASKED and not each.computed
-    ]
+    fields = [each for each in tracker.fields.values() if mine.level(each) >= MASKED and not each.computed]
     item = get_item(reading, tracker, item_id, fields=fields, trash=True)
     later = {
-        info.id for info in change_set_infos(reading, _change_sets_of(reading, tracker, item_id)).values()
+        info.id
+        for info in change_set_infos(reading, _change_sets_of(reading, tracker, item_id)).values()
         if info.at > moment
     }
     if item.created_cs in later:
@@ -155,7 +162,9 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
 def _change_sets_of(reading: Reading, tracker: Tracker, item_id: int) -> set[int]:
     table, revision = tracker.table, tables.revision
     row = reading.execute(
-        select(table.c.created_cs, table.c.deleted_cs).where(table.c.id == item_id, clauses.as_system(tracker))
+        select(table.c.created_cs, table.c.deleted_cs).where(
+            table.c.id == item_id, clauses.as_system(tracker)
+        )
     ).one()
     revised = reading.execute(
         select(revision.c.change_set_id).where(
@@ -165,13 +174,19 @@ def _change_sets_of(reading: Reading, tracker: Tracker, item_id: int) -> set[int
     return {*revised, row.created_cs} | ({row.deleted_cs} - {None})
 
 
-def _walked_back(fields: Sequence[BoundField], values: Mapping[str, Any], back: Mapping[str, Any]) -> dict[str, Any]:
+def _walked_back(
+    fields: Sequence[BoundField], values: Mapping[str, Any], back: Mapping[str, Any]
+) -> dict[str, Any]:
     found = dict(values)
     for field in fields:
         if field.many and field.definition.column in back:
             found[field.key] = side_from_json(field, back[field.definition.column] or []) or None
         elif not field.many and any(each.name in back for each in field.columns):
-            now = (None,) * len(field.columns) if values.get(field.key) is None else _stored(field, values[field.key])
+            now = (
+                (None,) * len(field.columns)
+                if values.get(field.key) is None
+                else _stored(field, values[field.key])
+            )
             stored = [
                 each.storage.from_json(back[each.name]) if each.name in back else held
                 for each, held in zip(field.columns, now, strict=True)
@@ -192,7 +207,9 @@ def _stored(field: BoundField, value: Any) -> tuple[Any, ...]:
 def change_set_infos(reading: Reading, ids: Iterable[int | None]) -> dict[int, ChangeSetInfo]:
     """Return facts on change sets by id."""
     table = tables.change_set
-    rows = reading.execute(select(table).where(table.c.id.in_(sorted(each for each in ids if each is not None)))).all()
+    rows = reading.execute(
+        select(table).where(table.c.id.in_(sorted(each for each in ids if each is not None)))
+    ).all()
     undone = undone_by(reading, [row.id for row in rows])
     return {row.id: _info(row, undone.get(row.id)) for row in rows}
 
@@ -250,7 +267,10 @@ def change_sets(
         shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
     own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []
     if tracker:
-        own = [and_(each, exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id == wanted[0].id))) for each in own]
+        own = [
+            and_(each, exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id == wanted[0].id)))
+            for each in own
+        ]
     statement = select(table).where(or_(*shown, *own)).order_by(table.c.id.desc()).limit(limit)
     if since is not None:
         statement = statement.where(table.c.at >= since)

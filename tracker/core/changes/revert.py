@@ -40,7 +40,9 @@ def undo_trashing(change: ChangeSet, tracker: Tracker, cs: int, *, between: Betw
     allowed = clauses.where(change, "trash", tracker, form="set")
     conflicts = _listed(change, tracker, and_(gone, not_(allowed)), "you may not restore it")
     taken = _taken_ids(change, tracker, and_(gone, allowed))
-    conflicts += [Conflict(tracker.key, item_id, key, "its value is used by another now") for item_id, key in taken]
+    conflicts += [
+        Conflict(tracker.key, item_id, key, "its value is used by another now") for item_id, key in taken
+    ]
     free = table.c.id.not_in([item_id for item_id, _key in taken]) if taken else not_(false())
     restore_where(change, tracker, and_(gone, allowed, free))
     return conflicts
@@ -61,7 +63,9 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     )
     edited = [
         item_id
-        for item_id in change.execute(select(table.c.id).where(made, later, clauses.as_system(tracker))).scalars()
+        for item_id in change.execute(
+            select(table.c.id).where(made, later, clauses.as_system(tracker))
+        ).scalars()
         if _has_net_effect(change, tracker, item_id, cs)
     ]
     conflicts += [Conflict(tracker.key, item_id, "", "it was changed since") for item_id in edited]
@@ -129,7 +133,9 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any) -> list[Conflict
             values[each.key] = _value(each, old)
         elif now != old:
             conflicts.append(Conflict(tracker.key, item.id, each.key, "it was changed since"))
-    for key in [key for key in values if _is_taken(change, tracker, tracker.all_fields[key], item, values[key])]:
+    for key in [
+        key for key in values if _is_taken(change, tracker, tracker.all_fields[key], item, values[key])
+    ]:
         del values[key]
         conflicts.append(Conflict(tracker.key, item.id, key, "its old value is used by another now"))
     save_difference(change, tracker, item, values, placing=Placing(**placing), sealed=sealed)
@@ -161,7 +167,9 @@ def _value(each: BoundField, state: Any) -> Any:
 
 def _live_item(change: ChangeSet, tracker: Tracker, item_id: int) -> Item | None:
     table = tracker.table
-    reader = RowReader(change, tracker, [each for each in tracker.all_fields.values() if not each.computed], table)
+    reader = RowReader(
+        change, tracker, [each for each in tracker.all_fields.values() if not each.computed], table
+    )
     found = change.execute(
         select(*reader.columns).where(
             table.c.id == item_id, table.c.deleted_cs.is_(None), clauses.where(change, "change", tracker)
@@ -174,9 +182,7 @@ def _has_net_effect(change: ChangeSet, tracker: Tracker, item_id: int, cs: int) 
     """Say whether what came after `cs` left the item different; an edit that was undone did not."""
     rows = change.execute(
         select(revision.c.change_set_id, revision.c.diff)
-        .where(
-            revision.c.tracker_id == tracker.id, revision.c.item_id == item_id, clauses.as_system(tracker)
-        )
+        .where(revision.c.tracker_id == tracker.id, revision.c.item_id == item_id, clauses.as_system(tracker))
         .order_by(revision.c.version)
     ).all()
     first: dict[str, Any] = {}
@@ -267,7 +273,10 @@ def _is_taken(change: ChangeSet, tracker: Tracker, each: BoundField, item: Item,
     table, name = tracker.table, each.compared.name
     compared = each.dump(value)[each.columns.index(each.compared)]
     same = select(table.c.id).where(
-        table.c[name] == compared, table.c.id != item.id, table.c.deleted_cs.is_(None), clauses.as_system(tracker)
+        table.c[name] == compared,
+        table.c.id != item.id,
+        table.c.deleted_cs.is_(None),
+        clauses.as_system(tracker),
     )
     return change.execute(same.limit(1)).first() is not None
 
@@ -282,8 +291,12 @@ def _unique_column(each: BoundField) -> str:
 
 def _columns_in(change: ChangeSet, here: ColumnElement[bool]) -> list[str]:
     """Return the distinct columns in the diffs of some revisions."""
-    keys = "json_each(sys_revision.diff)" if change.dialect == "sqlite" else "jsonb_object_keys(sys_revision.diff) AS keys(key)"
-    statement = select(text("keys.key")).select_from(revision, text(f"{keys}{' AS keys' if 'AS' not in keys else ''}"))
+    keys = (
+        "json_each(sys_revision.diff)"
+        if change.dialect == "sqlite"
+        else "jsonb_object_keys(sys_revision.diff) AS keys(key)"
+    )
+    statement = select(text("keys.key")).select_from(
+        revision, text(f"{keys}{' AS keys' if 'AS' not in keys else ''}")
+    )
     return sorted(change.execute(statement.where(here).distinct()).scalars())
-
-

@@ -51,7 +51,10 @@ def revert_columns(change: ChangeSet, tracker: Tracker, cs: int, columns: Sequen
     values = {}
     for name in columns:
         if change.dialect == "sqlite":
-            there, held = f"json_type(mine.diff, '$.{name}') IS NOT NULL", f"json_extract(mine.diff, '$.{name}[1]')"
+            there, held = (
+                f"json_type(mine.diff, '$.{name}') IS NOT NULL",
+                f"json_extract(mine.diff, '$.{name}[1]')",
+            )
         else:
             there, held = f"jsonb_exists(mine.diff, '{name}')", f"mine.diff->'{name}'->>1"
         cast = _storage(tracker, name).cast_sql(held, change.dialect)
@@ -98,7 +101,11 @@ def revert_lists(change: ChangeSet, tracker: Tracker, names: Sequence[str]) -> N
             ]
             source = f"sys_revision, jsonb_array_elements(sys_revision.diff->'{name}'->1) WITH ORDINALITY AS e(value, n)"
             position = "e.n - 1"
-        there = f"json_type(diff, '$.{name}') IS NOT NULL" if change.dialect == "sqlite" else f"jsonb_exists(diff, '{name}')"
+        there = (
+            f"json_type(diff, '$.{name}') IS NOT NULL"
+            if change.dialect == "sqlite"
+            else f"jsonb_exists(diff, '{name}')"
+        )
         change.execute(
             text(
                 f"INSERT INTO {name} ({columns}) SELECT sys_revision.item_id, {position}, {', '.join(parts)}"

@@ -88,9 +88,12 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
         undoable(reading, change_set_id)
         designing = has_steps(reading, change_set_id)
         tasks = list(_tasks(reading, change_set_id))
-    with _taken_back(), workspace.change(
-        actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
-    ) as change:
+    with (
+        _taken_back(),
+        workspace.change(
+            actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
+        ) as change,
+    ):
         _run(change, change_set_id, tasks, done, designing=designing)
         raise _TakenBack
     workspace.forget()
@@ -153,7 +156,9 @@ def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
     for part in ("trashing", "revisions", "creations"):
         for tracker in order:
             table = tracker.table
-            last = reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
+            last = (
+                reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
+            )
             for low in range(1, int(last) + 1, RANGE):
                 yield _Task(part, tracker.id, low, low + RANGE - 1)
 
@@ -166,7 +171,9 @@ def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
         free = [
             each
             for each in waiting.values()
-            if not any(other.id in waiting and other.id != each.id for other, _field in links_to(reading, each))
+            if not any(
+                other.id in waiting and other.id != each.id for other, _field in links_to(reading, each)
+            )
         ]
         for each in free or [next(iter(waiting.values()))]:
             order.append(waiting.pop(each.id))
@@ -176,7 +183,9 @@ def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
 def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone, *, designing: bool) -> None:
     for task in tasks:
         tracker = trackers(change).by_id[task.tracker_id]
-        revert = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}[task.part]
+        revert = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}[
+            task.part
+        ]
         done.conflicts += revert(change, tracker, change_set_id, between=(task.low, task.high))
     for tracker_id, counts in change.counts.items():
         tracker = trackers(change).by_id[tracker_id]

@@ -54,7 +54,9 @@ class Gone(FieldType):
         self.options = options or {}
 
     def clean(self, value: Any) -> Any:
-        raise Invalid("gone", _("The plugin that knows this field is not here; its values cannot be changed."))
+        raise Invalid(
+            "gone", _("The plugin that knows this field is not here; its values cannot be changed.")
+        )
 
 
 class BoundField:
@@ -92,7 +94,9 @@ class BoundField:
     def _physical(self, part: Part) -> Physical:
         if self.many:
             return Physical(part.name or "value", part)
-        return Physical(f"{self.definition.column}_{part.name}" if part.name else self.definition.column, part)
+        return Physical(
+            f"{self.definition.column}_{part.name}" if part.name else self.definition.column, part
+        )
 
     @property
     def main(self) -> Physical:
@@ -239,7 +243,9 @@ class Tracker:
             each = self.field(key)
             try:
                 if not each.writable:
-                    raise Invalid("computed", _("%(label)s is made by Tracker and cannot be set.", label=each.label))
+                    raise Invalid(
+                        "computed", _("%(label)s is made by Tracker and cannot be set.", label=each.label)
+                    )
                 values[key] = judge(each, value)
             except Invalid as error:
                 refused[key] = [error.message]
@@ -259,7 +265,10 @@ class Trackers:
     @classmethod
     def bind(cls, design: Design, types: TypeRegistry) -> Trackers:
         """Bind every tracker of a design."""
-        bound = [Tracker(each, types) for each in sorted(design.trackers, key=lambda each: (each.position, each.id))]
+        bound = [
+            Tracker(each, types)
+            for each in sorted(design.trackers, key=lambda each: (each.position, each.id))
+        ]
         return cls(design, {each.key: each for each in bound}, {each.id: each for each in bound})
 
     @property
@@ -280,5 +289,3 @@ class Trackers:
 
 def _in_order(fields: Sequence[FieldDef]) -> list[FieldDef]:
     return sorted(fields, key=lambda each: (each.position, each.id))
-
-

@@ -13,7 +13,20 @@ from typing import Any, ClassVar, Self
 
 from tracker.errors import Unknown
 
-ACTIONS = ("view", "create", "change", "trash", "restore", "delete", "export", "import", "bulk", "comment", "share", "design")
+ACTIONS = (
+    "view",
+    "create",
+    "change",
+    "trash",
+    "restore",
+    "delete",
+    "export",
+    "import",
+    "bulk",
+    "comment",
+    "share",
+    "design",
+)
 LEVELS = ("hidden", "masked", "read", "edit")
 
 

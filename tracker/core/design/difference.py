@@ -11,7 +11,14 @@ from tracker.errors import Refused
 from tracker.i18n import Message, _
 
 _ORDER = {"group": 0, "tracker": 1, "field": 2, "rule": 3, "view": 4, "grant": 5}
-_NOUNS = {"tracker": "tracker", "field": "field", "view": "view", "rule": "rule", "group": "group", "grant": "right"}
+_NOUNS = {
+    "tracker": "tracker",
+    "field": "field",
+    "view": "view",
+    "rule": "rule",
+    "group": "group",
+    "grant": "right",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,9 @@ class Step:
         if "retired" in self.changes:
             verb = "Retire" if self.after.get("retired") else "Bring back"
             return _("%(verb)s %(noun)s %(path)s", verb=verb, noun=noun, path=self.path)
-        return _("Change %(noun)s %(path)s: %(names)s", noun=noun, path=self.path, names=", ".join(self.changes))
+        return _(
+            "Change %(noun)s %(path)s: %(names)s", noun=noun, path=self.path, names=", ".join(self.changes)
+        )
 
     def _what(self) -> str:
         after = self.after or {}

@@ -20,6 +20,7 @@ from tracker.core.items import judge
 from tracker.core.items.judge import Refusals
 from tracker.core.items.unique import already_used
 from tracker.core.items.write import change_item
+from tracker.fields.base import FieldType
 from tracker.fields.storage import Stored
 
 CHUNK = 5000
@@ -74,13 +75,13 @@ def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, valu
 
 
 def _set_based(change: ChangeSet, tracker: Tracker, values: Mapping[str, Any]) -> bool:
-    from tracker.fields.base import FieldType
-
-    if tracker.definition.rules or change.workspace.hooks.gated():
+    hooks = change.workspace.hooks
+    if tracker.definition.rules or hooks.asked("item_before_save") or hooks.asked("items_saving"):
         return False
     fields = [tracker.fields[key] for key in values]
     return not any(
-        each.many or each.sealed or each.unique or type(each.type).allow is not FieldType.allow for each in fields
+        each.many or each.sealed or each.unique or type(each.type).allow is not FieldType.allow
+        for each in fields
     )
 
 
@@ -121,7 +122,9 @@ def write_columns(
     The engine's set-based twin of `save_difference`: values are judged and allowed.
     """
     table = tracker.table
-    differs = or_(*(table.c[each.name].is_distinct_from(_literal(each, stored)) for each, stored in row.items()))
+    differs = or_(
+        *(table.c[each.name].is_distinct_from(_literal(each, stored)) for each, stored in row.items())
+    )
     written = and_(clause, differs)
     _note_revisions(change, tracker, written, row)
     here = (
@@ -199,7 +202,9 @@ def reindex(change: ChangeSet, tracker: Tracker, columns: set[str]) -> None:
     reindex_items(change, tracker, table.c.id.in_(touched))
 
 
-def reindex_items(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], *, batch: int = 2000) -> int:
+def reindex_items(
+    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], *, batch: int = 2000
+) -> int:
     """Write the words of all items of a clause anew, in batches; return how many."""
     table, last, done = tracker.table, 0, 0
     reader = RowReader(change, tracker, search.searched_fields(tracker), table)
@@ -216,5 +221,3 @@ def reindex_items(change: ChangeSet, tracker: Tracker, clause: ColumnElement[boo
             last, done = items[-1].id, done + len(items)
         if len(found) < batch:
             return done
-
-

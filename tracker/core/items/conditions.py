@@ -24,7 +24,9 @@ def hidden_fields(
     asked = [each for each in tracker.fields.values() if each.definition.show_if]
     if not asked:
         return frozenset()
-    columns: list[Any] = [literal(item_id if name == "id" else None, Id).label(name) for name in SYSTEM_COLUMNS]
+    columns: list[Any] = [
+        literal(item_id if name == "id" else None, Id).label(name) for name in SYSTEM_COLUMNS
+    ]
     for each in tracker.stored:
         stored = (None,) * len(each.columns) if each.sealed else each.dump(values.get(each.key))
         columns += [

@@ -60,7 +60,12 @@ class Refusals:
 
 
 def require_filled(
-    reading: Reading, tracker: Tracker, items: Sequence[Values], refusals: Refusals, *, only: set[str] | None = None
+    reading: Reading,
+    tracker: Tracker,
+    items: Sequence[Values],
+    refusals: Refusals,
+    *,
+    only: set[str] | None = None,
 ) -> None:
     """Refuse items that lack a required field, or one that another field's value asks for.
 
@@ -77,7 +82,11 @@ def require_filled(
                         refusals.add(
                             index,
                             other,
-                            _("Fill in %(other)s too: %(label)s asks for it.", other=tracker.fields[other].label, label=each.label),
+                            _(
+                                "Fill in %(other)s too: %(label)s asks for it.",
+                                other=tracker.fields[other].label,
+                                label=each.label,
+                            ),
                         )
 
 
@@ -108,7 +117,11 @@ def check_references(reading: Reading, tracker: Tracker, items: Sequence[Values]
     for key, each in tracker.fields.items():
         if not each.refers or each.computed:
             continue
-        asked = {index: _targets(each, values[key]) for index, values in enumerate(items) if values.get(key) is not None}
+        asked = {
+            index: _targets(each, values[key])
+            for index, values in enumerate(items)
+            if values.get(key) is not None
+        }
         wanted = set().union(*asked.values()) if asked else set()
         if not wanted:
             continue
@@ -157,5 +170,3 @@ def broken_rule(reading: Reading, tracker: Tracker, check: str, ids: Iterable[in
     holds_ = condition(reading, check, tracker, table, scope=system_scope(reading), form="value")
     statement = select(table.c.id).where(table.c.id.in_(list(ids)), not_(holds_), clauses.as_system(tracker))
     return list(reading.execute(statement).scalars())
-
-

@@ -51,7 +51,9 @@ def _fill_sealed(
     change: ChangeSet, tracker: Tracker, field: BoundField, rows: Sequence[Row], values: Sequence[Any]
 ) -> None:
     name = field.main.name
-    filled = [(row, field.type.text(value)) for row, value in zip(rows, values, strict=True) if value is not None]
+    filled = [
+        (row, field.type.text(value)) for row, value in zip(rows, values, strict=True) if value is not None
+    ]
     for row in rows:
         row.update(dict.fromkeys([physical.name for physical in field.columns]))
     if not filled:
@@ -77,7 +79,10 @@ def side_rows(field: BoundField, item_id: int, value: Sequence[Any] | None) -> l
 def side_json(field: BoundField, value: Sequence[Any] | None) -> list[list[Any]]:
     """Return the JSON form in which history keeps a whole list."""
     return [
-        [physical.storage.to_json(stored) for physical, stored in zip(field.columns, field.type.dump(element), strict=True)]
+        [
+            physical.storage.to_json(stored)
+            for physical, stored in zip(field.columns, field.type.dump(element), strict=True)
+        ]
         for element in value or ()
     ]
 
@@ -109,10 +114,12 @@ def new_ids(change: ChangeSet, tracker: Tracker, number: int) -> list[int]:
     """Return ids that were never given out, in order; ours because the transaction holds the sequence."""
     name = tracker.table_name
     if change.dialect == "sqlite":
-        last = change.execute(text("SELECT seq FROM sqlite_sequence WHERE name = :name"), {"name": name}).scalar()
+        last = change.execute(
+            text("SELECT seq FROM sqlite_sequence WHERE name = :name"), {"name": name}
+        ).scalar()
         start = int(last or 0) + 1
         return list(range(start, start + number))
-    drawn = text(f"SELECT nextval(pg_get_serial_sequence('{name}', 'id')) FROM generate_series(1, :number)")
+    drawn = text(f"SELECT nextval('{name}_id_seq') FROM generate_series(1, :number)")
     return [int(each) for each in change.execute(drawn, {"number": number}).scalars()]
 
 

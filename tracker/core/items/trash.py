@@ -56,7 +56,9 @@ def trash_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]
 
 def _let_go(change: ChangeSet, tracker: Tracker) -> None:
     """Follow the on-delete rules of every link to the items that this change set trashed."""
-    gone = select(tracker.table.c.id).where(tracker.table.c.deleted_cs == change.id, clauses.as_system(tracker))
+    gone = select(tracker.table.c.id).where(
+        tracker.table.c.deleted_cs == change.id, clauses.as_system(tracker)
+    )
     for other, field in links_to(change, tracker):
         linking = linking_items(other, field, gone)
         if _needs(field):

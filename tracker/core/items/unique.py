@@ -47,7 +47,9 @@ def already_used(tracker: Tracker, error: IntegrityError) -> Exception:
     said = str(error.orig)
     for each in tracker.fields.values():
         column = each.columns[-1].name if each.blind else each.compared.name if each.columns else ""
-        if each.unique and (f"uq_{each.definition.column}" in said or f"{tracker.table_name}.{column}" in said):
+        if each.unique and (
+            f"uq_{each.definition.column}" in said or f"{tracker.table_name}.{column}" in said
+        ):
             return Invalid.of({each.key: [used(each)]})
     return error
 

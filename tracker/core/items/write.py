@@ -19,7 +19,7 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items import judge, rows
-from tracker.core.items.gates import pass_gates
+from tracker.core.items.gates import confirm, pass_gates
 from tracker.core.items.judge import Refusals
 from tracker.core.items.unique import already_used, refuse_duplicates
 from tracker.core.vault.seal import vault
@@ -45,7 +45,9 @@ class Batch:
     placing: list[Placing] = field(default_factory=list)
 
 
-def create_item(change: ChangeSet, tracker: Tracker, values: Values, *, placing: Placing | None = None) -> int:
+def create_item(
+    change: ChangeSet, tracker: Tracker, values: Values, *, placing: Placing | None = None
+) -> int:
     """Create one item and return its id; a batch of one.
 
     :raises Invalid: with the sentences of every field that refused.
@@ -71,7 +73,7 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
         judge.check_steps(change, tracker, None, values, refusals, index=index)
     judge.require_filled(change, tracker, items, refusals)
     judge.check_references(change, tracker, items, refusals)
-    pass_gates(change, tracker, [(None, {}, values) for values in items], refusals)
+    pass_gates(change, tracker, "create", [(None, {}, values) for values in items], refusals)
     refuse_duplicates(change, tracker, items, refusals)
     good = [index for index in range(len(items)) if index not in refusals.by_index]
     if not good:
@@ -82,6 +84,12 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
     _require_granted(change, tracker, ids)
     judge.check_rules(change, tracker, ids)
     change.counts[tracker.id].created += len(ids)
+    confirm(
+        change,
+        tracker,
+        "create",
+        [(item_id, {}, values) for item_id, values in zip(ids, chosen, strict=True)],
+    )
     return dict(zip(good, ids, strict=True))
 
 
@@ -116,9 +124,12 @@ def change_item(
     judge.require_filled(change, tracker, [merged], refusals, only=set(values))
     judge.check_references(change, tracker, [_changed_only(old.values, values)], refusals)
     passed = dict(values)
-    pass_gates(change, tracker, [(item_id, old.values, passed)], refusals)
+    pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals)
     refusals.raise_first()
-    return save_difference(change, tracker, old, passed, placing=placing)
+    saved = save_difference(change, tracker, old, passed, placing=placing)
+    if saved != old.version:
+        confirm(change, tracker, "change", [(item_id, old.values, passed)])
+    return saved
 
 
 def save_difference(
@@ -140,10 +151,15 @@ def save_difference(
     row, diff = _row_difference(change, tracker, old, values)
     for name, pair in (sealed or {}).items():
         row[name], diff[name] = pair[1], list(pair)
-    sides = {key: values[key] for key in values if _is_side(tracker, key) and values[key] != old.values.get(key)}
+    sides = {
+        key: values[key] for key in values if _is_side(tracker, key) and values[key] != old.values.get(key)
+    }
     for key, value in sides.items():
         each = tracker.all_fields[key]
-        diff[each.definition.column] = [rows.side_json(each, old.values.get(key)), rows.side_json(each, value)]
+        diff[each.definition.column] = [
+            rows.side_json(each, old.values.get(key)),
+            rows.side_json(each, value),
+        ]
     if placing is not None:
         for name in ("owner_id", "group_id"):
             if getattr(placing, name) != getattr(old, name):
@@ -175,7 +191,9 @@ def save_difference(
     return old.version + 1
 
 
-def record(change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]) -> None:
+def record(
+    change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]
+) -> None:
     """Keep what a change did to an item: {physical column: [old, new]} in JSON forms."""
     statement = insert(tables.revision).prefix_with(f"/*{MARK}*/")
     change.execute(
@@ -269,7 +287,9 @@ def _require_granted(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) ->
         return
     table = tracker.table
     clause = clauses.where(change, "create", tracker, form="set")
-    granted = change.execute(select(func.count()).select_from(table).where(table.c.id.in_(ids), clause)).scalar_one()
+    granted = change.execute(
+        select(func.count()).select_from(table).where(table.c.id.in_(ids), clause)
+    ).scalar_one()
     if granted != len(ids):
         raise Forbidden("create", f"this {tracker.title_one}")
 

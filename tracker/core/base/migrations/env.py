@@ -10,6 +10,8 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     version_table="sys_alembic",
-    include_object=lambda _object, name, kind, _reflected, _other: kind != "table" or str(name).startswith("sys_"),
+    include_object=lambda _object, name, kind, _reflected, _other: (
+        kind != "table" or str(name).startswith("sys_")
+    ),
 )
 context.run_migrations()
