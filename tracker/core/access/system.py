@@ -8,7 +8,7 @@ from tracker.core.access.marks import as_system
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
-from tracker.core.language.compiler import compile_expression
+from tracker.core.language.expression import compile_expression
 from tracker.core.language.scope import Scope, SystemScope, settled
 from tracker.core.language.values import Form
 from tracker.core.vault.index import blind

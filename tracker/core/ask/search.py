@@ -1,14 +1,9 @@
-"""The word index: one document an item and visibility class, written in the item's transaction.
-
-A visibility class holds the fields that the same people may read. Class 0 follows the tracker; a field
-with readers of its own falls into a class of its signature, so a word never finds what its reader may not see.
-"""
+"""The word index: one document an item and visibility class, written in the item's transaction."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, delete, insert, literal_column, text
@@ -18,38 +13,11 @@ from tracker.core.access.rights import READ, rights
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
-from tracker.core.design.definitions import LEVELS
+from tracker.core.design.words import CLASS_BITS, ITEM_BITS, MOST_CLASSES, classes, key_of
 from tracker.fields.folding import fold
 
-ITEM_BITS, CLASS_BITS = 36, 4
-MOST_CLASSES = 1 << CLASS_BITS
 LONGEST_WORD, LONGEST_BODY = 60, 200_000
 _WORD = re.compile(r"[^\W_]+")
-
-
-def key_of(tracker_id: int, item_id: int, visibility: int = 0) -> int:
-    """Return the number under which a document is kept."""
-    return (tracker_id << (ITEM_BITS + CLASS_BITS)) | (item_id << CLASS_BITS) | visibility
-
-
-@lru_cache(maxsize=512)
-def classes(tracker: Tracker) -> Mapping[str, int]:
-    """Return the visibility class of each searchable field; fields beyond the last class are not searched."""
-    signatures: dict[tuple[Any, ...], int] = {(): 0}
-    found: dict[str, int] = {}
-    for each in tracker.fields.values():
-        if not each.searchable:
-            continue
-        number = signatures.setdefault(_signature(each), len(signatures))
-        if number < MOST_CLASSES:
-            found[each.key] = number
-    return found
-
-
-def _signature(field: BoundField) -> tuple[Any, ...]:
-    grants = field.definition.grants
-    named = tuple(sorted((name, tuple(sorted(grants[name]))) for name in grants if name in LEVELS))
-    return (*named, field.definition.default_level) if named else ()
 
 
 def documents(tracker: Tracker, values: Mapping[str, Any]) -> dict[int, str]:

@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, literal_column, select, update
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design import ddl
-from tracker.core.design.bound import BoundField, Trackers
+from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.definitions import KINDS, FieldDef
 from tracker.core.design.difference import Plan, Step
 from tracker.core.design.store import trackers
+from tracker.core.design.words import follow_design
 from tracker.errors import DesignChanged, Invalid, Refused
 from tracker.fields.keys import RESERVED, is_key
 from tracker.i18n import _
@@ -64,11 +65,20 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
         if now != row.after:
             conflicts.append(f"{row.kind} {held.key} was changed again since.")
             continue
+        if row.kind == "tracker" and row.before is None and _holds_items(change, old.by_id[held.id]):
+            conflicts.append(f"tracker {held.key} holds items; trash them first, or retire it.")
+            continue
         kinds.append(row.kind)
         _write(change, row.definition_id, row.kind, row.after, row.before)
     if kinds:
         _rebuild(change, old, kinds)
     return conflicts
+
+
+def _holds_items(change: ChangeSet, tracker: Tracker) -> bool:
+    table = tracker.table
+    held = select(table.c.id).where(table.c.deleted_cs.is_(None), literal_column(f"/*access:{table.name}*/ 1 = 1"))
+    return change.execute(held.limit(1)).first() is not None
 
 
 def has_steps(reading: Reading, change_set_id: int) -> bool:
@@ -86,6 +96,8 @@ def _rebuild(change: ChangeSet, old: Trackers, kinds: Iterable[str]) -> Trackers
         before = old.by_id.get(tracker.id)
         if before is None or before.definition != tracker.definition:
             ddl.alter(change, before, tracker)
+            if before is not None:
+                follow_design(change, before, tracker)
         assert key == tracker.key
     for tracker in old.by_id.values():
         if tracker.id not in new.by_id:

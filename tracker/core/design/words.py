@@ -1,0 +1,60 @@
+"""Where an item's words go in the search index: keys of documents, and visibility classes.
+
+A visibility class holds the fields that the same people may read. Class 0 follows the tracker; a field
+with readers of its own falls into a class of its signature, so a word never finds what its reader may not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, literal_column
+
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.definitions import LEVELS
+
+ITEM_BITS, CLASS_BITS = 36, 4
+MOST_CLASSES = 1 << CLASS_BITS
+
+
+def key_of(tracker_id: int, item_id: int, visibility: int = 0) -> int:
+    """Return the number under which a document is kept."""
+    return (tracker_id << (ITEM_BITS + CLASS_BITS)) | (item_id << CLASS_BITS) | visibility
+
+
+def classes(tracker: Tracker) -> Mapping[str, int]:
+    """Return the visibility class of each searchable field; fields beyond the last class are not searched."""
+    kept: Mapping[str, int] | None = vars(tracker).get("_classes")
+    if kept is None:
+        signatures: dict[tuple[Any, ...], int] = {(): 0}
+        numbers = {
+            each.key: signatures.setdefault(_signature(each), len(signatures))
+            for each in tracker.fields.values()
+            if each.searchable
+        }
+        kept = {key: number for key, number in numbers.items() if number < MOST_CLASSES}
+        vars(tracker)["_classes"] = kept
+    return kept
+
+
+def _signature(field: BoundField) -> tuple[Any, ...]:
+    grants = field.definition.grants
+    named = tuple(sorted((name, tuple(sorted(grants[name]))) for name in grants if name in LEVELS))
+    return (*named, field.definition.default_level) if named else ()
+
+
+def follow_design(change: ChangeSet, old: Tracker, new: Tracker) -> None:
+    """Drop the words of a tracker whose fields changed their readers, and have them written anew.
+
+    Dropped at once and in the same transaction: a search may miss for a while, and never leaks.
+    """
+    before, after = classes(old), classes(new)
+    if all(after.get(key) == number for key, number in before.items()):
+        return
+    table = tables.search
+    low, high = key_of(new.id, 0), key_of(new.id + 1, 0) - 1
+    change.execute(delete(table).where(table.c.key.between(low, high), literal_column("/*access*/ 1 = 1")))
+    change.queue("search_rebuild", {"tracker": new.id})
