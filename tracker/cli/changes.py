@@ -1,0 +1,115 @@
+"""`tracker changes` and `tracker undo`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.cli.group import table
+from tracker.cli.context import Cli, echo_json, pass_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.core.base.transaction import Counts
+    from tracker.core.changes.undo import Undone
+
+
+@click.command()
+@click.argument("tracker", required=False, default="")
+@click.option("--since", metavar="DAY", help="Only changes from this day on: 2026-11-24.")
+@click.option("--actor", default="", metavar="NAME", help="Only changes of this person.")
+@click.option("--by", "by_tracker", default="", metavar="TRACKER", help="Only changes that touched this tracker.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_cli
+def changes(cli: Cli, tracker: str, **options: Any) -> None:
+    """List what was done, newest first: who, when, why, and how many items."""
+    from tracker.core.changes.history import change_sets
+
+    with cli.workspace.read(cli.actor) as reading:
+        found = change_sets(
+            reading,
+            since=_day(options["since"], reading.house.tzinfo),
+            actor=options["actor"],
+            tracker=options["by_tracker"] or tracker,
+            limit=options["limit"],
+        )
+        zone = reading.house.tzinfo
+    if options["as_json"]:
+        echo_json(
+            [
+                {"id": each.info.id, "at": each.info.at.isoformat(), "actor": each.info.actor_name, "door": each.info.door,
+                 "kind": each.info.kind, "reason": each.info.reason, "state": _state(each.info),
+                 "undoes": each.info.undoes_id, "counts": _counts_json(each.counts)}
+                for each in found
+            ]
+        )
+        return
+    rows = [
+        (each.info.id, each.info.at.astimezone(zone).strftime("%Y-%m-%d %H:%M"), each.info.actor_name, each.info.kind,
+         _state(each.info), _told(each.counts), each.info.reason)
+        for each in found
+    ]
+    click.echo(table(rows, ("id", "when", "who", "what", "state", "items", "why")) if rows else "Nothing was done yet.")
+
+
+@click.command()
+@click.argument("change_set", type=click.IntRange(min=1))
+@click.option("--dry-run", is_flag=True, help="Say what would be undone, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_cli
+def undo(cli: Cli, change_set: int, *, dry_run: bool, as_json: bool) -> None:
+    """Undo CHANGE_SET, as far as nobody changed the same things since; the undo can be undone, too."""
+    from tracker.core.changes import undo as undoing
+
+    if dry_run:
+        done = undoing.preview(cli.workspace, cli.actor, change_set)
+    else:
+        done = undoing.undo(cli.workspace, cli.actor, change_set, door="cli")
+    if as_json:
+        echo_json(
+            {"change_set": done.change_set, "counts": _counts_json(done.counts),
+             "conflicts": [vars(each) if hasattr(each, "__dict__") else str(each) for each in done.conflicts]}
+        )
+        return
+    click.echo(_undone(done, dry_run=dry_run))
+
+
+def _undone(done: Undone, *, dry_run: bool) -> str:
+    told = _told(done.counts) or "nothing"
+    lines = [f"Would undo: {told}." if dry_run else f"Undone: {told}. This is change set {done.change_set}."]
+    if done.conflicts:
+        lines.append(f"{len(done.conflicts)} left as they are:")
+        lines += [f"  {each.tracker} #{each.item_id} {each.field}: {each.reason}" for each in done.conflicts[:50]]
+    if len(done.conflicts) > 50:
+        lines.append(f"  … and {len(done.conflicts) - 50} more.")
+    return "\n".join(lines)
+
+
+def _told(counts: Mapping[str, Counts]) -> str:
+    return "; ".join(
+        f"{key}: " + ", ".join(f"{number} {name}" for name, number in vars(each).items() if number)
+        for key, each in sorted(counts.items())
+        if any(vars(each).values())
+    )
+
+
+def _counts_json(counts: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
+    return {key: dict(vars(each)) for key, each in counts.items()}
+
+
+def _state(info: Any) -> str:
+    return f"undone by {info.undone_by}" if info.undone_by else str(info.state)
+
+
+def _day(text: str | None, zone: Any) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.UsageError("Write --since as 2026-11-24.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

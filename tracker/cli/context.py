@@ -1,0 +1,81 @@
+"""What all commands share: settings, the workspace, and who acts. Each is made when a command asks for it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tracker.core.base.actor import Actor
+    from tracker.core.base.workspace import Workspace
+    from tracker.settings import Settings
+
+
+class Cli:
+    """One run of the command line."""
+
+    def __init__(self, *, email: str | None = None, settings_file: str | None = None) -> None:
+        self.email = email
+        self.settings_file = settings_file
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this installation."""
+        from tracker.settings import load_settings
+
+        return load_settings(Path(self.settings_file) if self.settings_file else None)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, open; made when it is not there yet."""
+        from tracker.app import open_workspace
+
+        return open_workspace(self.settings)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who acts: the person of `--as`, else the system, recording who runs the command.
+
+        :raises Unknown: there is no such person.
+        """
+        from tracker.core.access.people import actor_of, find_person
+
+        if self.email is None:
+            return self.system
+        with self.workspace.read(self.system) as reading:
+            person = find_person(reading, self.email)
+            if person.disabled:
+                raise click.ClickException(f"{person.email} is shut out.")
+            return actor_of(reading, person.id)
+
+    @cached_property
+    def system(self) -> Actor:
+        """The system actor of the command line."""
+        from tracker.core.base.actor import system
+
+        return system(f"cli ({_login()})")
+
+    def close(self) -> None:
+        """Give the database back, if it was opened."""
+        if "workspace" in self.__dict__:
+            self.workspace.database.close()
+
+
+pass_cli = click.make_pass_decorator(Cli)
+
+
+def echo_json(value: Any) -> None:
+    """Print one JSON document, for scripts."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process without an entry in the user database
+        return "unknown"
