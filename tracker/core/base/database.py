@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from tracker.core.base import sqlite_functions
 from tracker.errors import Misconfigured
 from tracker.i18n import _
 
@@ -111,6 +112,7 @@ def _sqlite(url: Any) -> Engine:
         driver.isolation_level = None
         for pragma in _PRAGMAS:
             driver.execute(pragma)
+        sqlite_functions.install(driver)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
