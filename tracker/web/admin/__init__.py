@@ -1,0 +1,1 @@
+"""People and groups, and what groups may do."""

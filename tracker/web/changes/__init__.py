@@ -1,0 +1,1 @@
+"""What changed: change sets, what each did, and taking it back."""

@@ -1,0 +1,211 @@
+"""The form of one item: inputs in sections, what is asked for, what was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+from wtforms.form import BaseForm
+from wtforms.meta import DefaultMeta
+
+from tracker.core.access.rights import editable
+from tracker.core.ask.rows import Item
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items.conditions import hidden_fields
+from tracker.errors import FieldMessages, Invalid
+from tracker.web.forms.because import asked_because, asked_by
+from tracker.web.forms.dialect import dialect_of
+from tracker.web.forms.inputs import Input, Parts
+from tracker.web.forms.making import SHORT, country_choices, draws, form_data, make_input, offer
+from tracker.web.forms.placing import PlacingChoice
+
+COUNTED = ("no", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+
+
+@dataclass
+class Section:
+    """Some inputs under one heading, which may be empty."""
+
+    title: str
+    fields: list[Input] = field(default_factory=list)
+    number: int = 0
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something in it has to be mended."""
+        return any(each.errors for each in self.fields)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One line of the summary: where it leads, and what it says."""
+
+    anchor: str
+    sentence: str
+
+
+class ItemForm(BaseForm):
+    """What a person may fill in of an item, named `v.<key>`.
+
+    :param item: the stored item; None for a new one.
+    :param values: what stands in it instead, as for a duplicate.
+    :param formdata: what the browser sent, or a prefilled address.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        tracker: Tracker,
+        *,
+        item: Item | None = None,
+        values: Mapping[str, Any] | None = None,
+        formdata: MultiDict[str, str] | None = None,
+    ) -> None:
+        self.tracker, self.item = tracker, item
+        self.bound: dict[str, BoundField] = {each.key: each for each in editable(reading, tracker) if draws(each)}
+        super().__init__(
+            {key: make_input(reading, each) for key, each in self.bound.items()}, prefix="v.", meta=DefaultMeta()
+        )
+        self.dialect = dialect_of(reading)
+        self.stored: dict[str, Any] = dict(item.values) if item else {}
+        held = dict(self.stored) if item else self._defaults()
+        held |= values or {}
+        data = {key: form_data(each, held.get(key), self.dialect) for key, each in self.bound.items()}
+        self.process(formdata, data=data)
+        for key, each in self.bound.items():
+            offer(reading, self.inputs[key], each, held.get(key))
+        self.countries = country_choices(reading) if any(isinstance(f, Parts) for f in self) else ()
+        self.version = _whole(formdata.get("version")) if formdata is not None else None
+        if self.version is None and item is not None:
+            self.version = item.version
+        self.reason = str(formdata.get("reason", "")).strip()[:500] if formdata is not None else ""
+        self.whole = bool(formdata.get("whole")) if formdata is not None else False
+        self.placing = PlacingChoice.of(reading, item, formdata)
+        self.sentences: list[str] = []
+        self._ask(reading, held)
+
+    def __iter__(self) -> Any:
+        return iter(self._fields.values())
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """The inputs by field key."""
+        return self._fields  # type: ignore[return-value]
+
+    def _defaults(self) -> dict[str, Any]:
+        found = {}
+        for key, each in self.bound.items():
+            try:
+                found[key] = each.default()
+            except Invalid:  # an old default that today's options refuse
+                found[key] = None
+        return found
+
+    # -- what is asked for --------------------------------------------------------------------
+
+    def _ask(self, reading: Reading, held: Mapping[str, Any]) -> None:
+        """Find out which fields are asked for, given what is typed."""
+        self.conditional = {key for key, each in self.bound.items() if each.definition.show_if}
+        self.hidden: frozenset[str] = frozenset()
+        for key in asked_by(self.tracker, self.bound):
+            self.inputs[key].triggers = True
+        if not any(each.definition.show_if for each in self.tracker.fields.values()):
+            return
+        values = dict(held)
+        for key, each in self.bound.items():
+            if self.inputs[key].sent:
+                values[key] = self._leniently(each, self.inputs[key].raw)
+        item_id = self.item.id if self.item else None
+        self.hidden = hidden_fields(reading, self.tracker, values, item_id=item_id)
+        for key in self.conditional:
+            self.inputs[key].because = asked_because(self.tracker, self.bound[key], reading.actor.reader)
+
+    def _leniently(self, bound: BoundField, raw: Any) -> Any:
+        try:
+            return bound.type.collect(raw, self.dialect)
+        except Invalid:
+            return None
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def collected(self) -> dict[str, Any]:
+        """Return the raw values by key of the fields that were sent and are asked for."""
+        raw = {key: each.raw for key, each in self.inputs.items() if each.sent and key not in self.hidden}
+        if self.whole:  # a required field that only what was typed asks for was not on the page yet
+            for key in self.conditional - self.hidden - raw.keys():
+                each = self.bound[key]
+                if each.definition.required and self.stored.get(key) is None:
+                    raw[key] = ""
+        return raw
+
+    def judged(self) -> dict[str, Any]:
+        """Return the judged values.
+
+        :raises Invalid: with the sentences of every field that refused.
+        """
+        return self.tracker.collect(self.collected(), self.dialect)
+
+    def refuse(self, fields: FieldMessages) -> None:
+        """Put sentences beside their fields, and those of no field of this form on top."""
+        for key, messages in fields.items():
+            if key in self.inputs and key not in self.hidden:
+                self.inputs[key].refuse(messages)
+            else:
+                self.sentences += [str(message) for message in messages]
+
+    # -- showing ------------------------------------------------------------------------------
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All that has to be mended, in the order of the page."""
+        found = [Fault("", sentence) for sentence in self.sentences]
+        for section in self.sections:
+            for each in section.fields:
+                found += [Fault(each.anchor, _named(str(each.label.text), text)) for text in each.errors]
+        return found
+
+    @property
+    def headline(self) -> str:
+        """What the summary of errors says first."""
+        number = len(self.faults)
+        count = COUNTED[number] if number < len(COUNTED) else str(number)
+        return f"Nothing is saved yet. {count} thing{'' if number == 1 else 's'} to mend:"
+
+    @property
+    def sections(self) -> list[Section]:
+        """The inputs under their headings, with short ones side by side."""
+        by_title: dict[str, Section] = {}
+        for key, each in self.inputs.items():
+            title = self.bound[key].definition.section
+            by_title.setdefault(title, Section(title)).fields.append(each)
+        for number, section in enumerate(by_title.values()):
+            section.number = number
+            _pair(section.fields, self.conditional)
+        return list(by_title.values())
+
+
+def _pair(fields: list[Input], conditional: set[str]) -> None:
+    """Put short fields that follow each other side by side."""
+    waiting: Input | None = None
+    for each in fields:
+        each.width = "full"
+        if each.look not in SHORT or each.short_name in conditional:
+            waiting = None
+        elif waiting is None:
+            waiting = each
+            each.width = "half" if each.look in ("date", "moment", "number") else "full"
+        else:
+            waiting.width = each.width = "half"
+            waiting = None
+
+
+def _named(label: str, sentence: str) -> str:
+    return sentence if label.lower() in sentence.lower() else f"{label}: {sentence}"
+
+
+def _whole(text: Any) -> int | None:
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,18}", text) else None

@@ -1,0 +1,1 @@
+"""The first page: what is kept here, and what changed lately."""

@@ -1,0 +1,1 @@
+"""The page of one item: read, create, change, trash, history, conflict, reveal."""

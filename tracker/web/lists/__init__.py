@@ -1,0 +1,1 @@
+"""Lists of items: views, conditions, columns, pages, and what is done to many at once."""
