@@ -1,0 +1,40 @@
+"""Applying a plan: definitions, settings and what is remembered of the profile, in one transaction."""
+
+from __future__ import annotations
+
+from tracker.core.access.rights import require_admin
+from tracker.core.base.house import save_setting
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.design.apply import apply_plan
+from tracker.core.profile.kept import Applied, keep
+from tracker.core.profile.plan import ProfilePlan
+
+
+def apply(change: ChangeSet, plan: ProfilePlan) -> None:
+    """Do what a profile's plan says; a plan without steps leaves no trace unless the profile's text is new.
+
+    :param change: opened with `designing=True` and the kind `profile`.
+    :raises DesignChanged: the design moved since the plan was made.
+    :raises Refused: the data does not allow a step; nothing is done.
+    """
+    require_admin(change)
+    try:
+        apply_plan(change, plan.design)
+        for step in plan.house:
+            save_setting(change, f"house.{step.name}", step.after)
+        _remember(change, plan)
+    except BaseException:
+        change.workspace.forget()  # what was cached for the new version never came to be
+        raise
+
+
+def _remember(change: ChangeSet, plan: ProfilePlan) -> None:
+    profile, before = plan.profile, plan.before
+    said = (profile.version, profile.text, plan.answers, plan.base)
+    if before is not None and not plan.steps and not before.undone:
+        if said == (before.version, before.text, before.answers, before.base):
+            return
+        number = before.applied_cs
+    else:
+        number = change.id
+    keep(change, Applied(profile.name, profile.version, profile.text, plan.answers, plan.base, number))
