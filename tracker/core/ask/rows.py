@@ -42,7 +42,7 @@ class RowReader:
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in SYSTEM_COLUMNS]
         self._stored: list[tuple[BoundField, int, int]] = []
         self._computed: list[tuple[BoundField, int, Typed]] = []
-        self._sides = [each for each in fields if each.many]
+        self._sides = [each for each in fields if each.many and not each.computed]
         for each in fields:
             start = len(self.columns)
             if each.computed:

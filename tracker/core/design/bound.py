@@ -180,7 +180,7 @@ class Tracker:
         self.all_fields = {each.key: BoundField(each, types) for each in _in_order(definition.fields)}
         self.fields = {key: each for key, each in self.all_fields.items() if not each.definition.retired}
         self.stored = [each for each in self.all_fields.values() if not (each.computed or each.many)]
-        self.sides = [each for each in self.all_fields.values() if each.many]
+        self.sides = [each for each in self.all_fields.values() if each.many and not each.computed]
 
     def __repr__(self) -> str:
         return f"<tracker {self.key}>"
