@@ -19,7 +19,7 @@ QUOTIENT = 6  # decimals of a quotient, if its dividend has not more
 FINEST = 12  # decimals that a product may have
 
 
-def plus(left: Value, right: Value, scope: Scope) -> Value:
+def plus(left: Value, right: Value) -> Value:
     """Return the sum of two numbers, or a day moved by whole days."""
     if Kind.DATE in (left.kind, right.kind):
         day, count = (left, right) if left.kind is Kind.DATE else (right, left)
@@ -29,7 +29,7 @@ def plus(left: Value, right: Value, scope: Scope) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql + right.sql if bound < LARGEST else elements.Plus(left.sql, right.sql)
-    return _number(sql, scale, common_currency((left, right)), bound, (left, right))
+    return _number(sql, left, right, scale=scale, currency=common_currency((left, right)), bound=bound)
 
 
 def minus(left: Value, right: Value, scope: Scope) -> Value:
@@ -44,7 +44,7 @@ def minus(left: Value, right: Value, scope: Scope) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql - right.sql if bound < LARGEST else elements.Minus(left.sql, right.sql)
-    return _number(sql, scale, common_currency((left, right)), bound, (left, right))
+    return _number(sql, left, right, scale=scale, currency=common_currency((left, right)), bound=bound)
 
 
 def times(left: Value, right: Value) -> Value:
@@ -59,7 +59,7 @@ def times(left: Value, right: Value) -> Value:
         )
     bound = left.bound * right.bound
     sql = left.sql * right.sql if bound < LARGEST else elements.Times(left.sql, right.sql)
-    return _number(sql, scale, left.currency or right.currency, bound, (left, right))
+    return _number(sql, left, right, scale=scale, currency=left.currency or right.currency, bound=bound)
 
 
 def divided(left: Value, right: Value) -> Value:
@@ -77,7 +77,7 @@ def divided(left: Value, right: Value) -> Value:
     factor = 10 ** (scale - left.scale + right.scale)
     sql = elements.Divide(left.sql, elements.whole(factor), right.sql)
     currency = "" if right.currency else left.currency
-    return _number(sql, scale, currency, LARGEST, (left, right))
+    return _number(sql, left, right, scale=scale, currency=currency, bound=LARGEST)
 
 
 def negative(value: Value) -> Value:
@@ -86,7 +86,7 @@ def negative(value: Value) -> Value:
         raise ExpressionError(_("“-” stands before a number, not before %(kind)s.", kind=kind_name(value)))
     value = value.scalar()
     sql = -value.sql if value.bound < LARGEST else elements.Minus(elements.whole(0), value.sql)
-    return _number(sql, value.scale, value.currency, value.bound, (value,))
+    return _number(sql, value, scale=value.scale, currency=value.currency, bound=value.bound)
 
 
 def moved(day: Value, count: Value) -> Value:
@@ -128,9 +128,7 @@ def _numbers(sign: str, left: Value, right: Value) -> tuple[Value, Value]:
     return left.scalar(), right.scalar()
 
 
-def _number(
-    sql: ColumnElement[int], scale: int, currency: str, bound: int, made_of: tuple[Value, ...]
-) -> Value:
+def _number(sql: ColumnElement[int], *made_of: Value, scale: int, currency: str, bound: int) -> Value:
     closed = all(each.closed for each in made_of)
     return Value(sql, Kind.NUMBER, scale=scale, currency=currency, bound=min(bound, LARGEST), closed=closed)
 
@@ -141,7 +139,11 @@ def numeric(value: Value, scale: int) -> Value:
         return rescaled(value, scale)
     return replace(
         _number(
-            _cut(elements.Round, value, value.scale - scale), scale, value.currency, value.bound, (value,)
+            _cut(elements.Round, value, value.scale - scale),
+            value,
+            scale=scale,
+            currency=value.currency,
+            bound=value.bound,
         ),
         spot=value.spot,
     )
@@ -151,7 +153,8 @@ def cut(how: type[elements.Round | elements.Floor | elements.Ceil], value: Value
     """Return a number without decimals: rounded, or the next whole number below or above."""
     if value.scale == 0:
         return value
-    return _number(_cut(how, value, value.scale), 0, value.currency, value.bound, (value,))
+    whole = _cut(how, value, value.scale)
+    return _number(whole, value, scale=0, currency=value.currency, bound=value.bound)
 
 
 def _cut(

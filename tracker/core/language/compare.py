@@ -16,6 +16,7 @@ from tracker.core.language import elements
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import BlindText, Scope, day_start, start_of
 from tracker.core.language.values import (
+    NOTHING,
     Form,
     Value,
     common_currency,
@@ -54,20 +55,20 @@ def compared(sign: str, left: Value, right: Value, *, form: Form, scope: Scope) 
     if ((left.is_literal or left.closed) and not right.closed) or (right.steps and not left.steps):
         left, right, sign = right, left, MIRRORED[sign]
     if form == "value":
-        return _leaf(sign, left.scalar(), right.scalar(), scope)
+        return _leaf(sign, left.scalar(), right.scalar(), scope=scope)
     form = form if right.closed else "page"
-    return wrapped(left.steps, _leaf(sign, replace(left, steps=()), right.scalar(), scope), form)
+    return wrapped(left.steps, _leaf(sign, replace(left, steps=()), right.scalar(), scope=scope), form)
 
 
-def _leaf(sign: str, left: Value, right: Value, scope: Scope) -> ColumnElement[bool]:
+def _leaf(sign: str, left: Value, right: Value, *, scope: Scope) -> ColumnElement[bool]:
     _refuse_null(left, right)
     if left.field is not None and left.field.sealed:
-        return _blind(sign, left.field, left, right, scope)
+        return _blind(sign, left, right, scope=scope)
     right, left = adapted(right, left, scope), adapted(left, right, scope)
     if sign not in ("=", "<>") and not _ordered(left, right):
         raise ExpressionError(_("%(kind)s has no order; only = and <> compare it.", kind=_capital(left)))
     if {left.kind, right.kind} == {Kind.DATE, Kind.DATETIME}:
-        return _by_day(sign, left, right, scope)
+        return _by_day(sign, left, right, scope=scope)
     if left.kind is Kind.NUMBER and right.kind is Kind.NUMBER:
         return _numbers(sign, left, right)
     return _truth(SIGNS[sign](*keys(left, right)))
@@ -131,8 +132,8 @@ def text_keys(left: Value, right: Value) -> tuple[ColumnElement[Any], ColumnElem
         exact = _exact(one, other)
         if exact is not None:
             return (exact, one.sql) if turned else (one.sql, exact)
-    one, other = left.text_key(), right.text_key()
-    return (elements.Plain(one), other) if left.closed and right.closed else (one, other)
+    key = left.text_key()
+    return (elements.Plain(key) if left.closed and right.closed else key), right.text_key()
 
 
 def _exact(stored: Value, constant: Value) -> ColumnElement[Any] | None:
@@ -156,13 +157,13 @@ def adapted(value: Value, other: Value, scope: Scope) -> Value:
     if not value.is_literal or value.is_null or other.kind is value.kind is not Kind.TEXT:
         return value
     if isinstance(value.literal, str):
-        return _adapted_text(value, value.literal, other, scope)
+        return _adapted_text(value, value.literal, other, scope=scope)
     if other.kind is Kind.REF and isinstance(value.literal, Decimal) and value.scale == 0:
         return replace(value, kind=Kind.REF, target=other.target)
     return value
 
 
-def _adapted_text(value: Value, text: str, other: Value, scope: Scope) -> Value:
+def _adapted_text(value: Value, text: str, other: Value, *, scope: Scope) -> Value:
     if other.kind is Kind.TEXT:
         return _text_of(value, text, other)
     if other.kind is Kind.CHOICE and other.field is not None:
@@ -242,7 +243,7 @@ def _moment_value(value: Value, text: str, scope: Scope) -> Value:
 # -- kinds with ways of their own -----------------------------------------------------------------
 
 
-def _by_day(sign: str, left: Value, right: Value, scope: Scope) -> ColumnElement[bool]:
+def _by_day(sign: str, left: Value, right: Value, *, scope: Scope) -> ColumnElement[bool]:
     """Compare a moment with a day: by the day on which the moment lies in the workspace's zone."""
     if left.kind is Kind.DATE:
         left, right, sign = right, left, MIRRORED[sign]
@@ -251,14 +252,15 @@ def _by_day(sign: str, left: Value, right: Value, scope: Scope) -> ColumnElement
         return _truth(SIGNS[sign](day_of(left, scope).sql, right.sql))
     start, end = ends
     moment = left.sql
-    return {
+    ways: dict[str, ColumnElement[bool]] = {
         "=": and_(moment >= start, moment < end),
         "<>": or_(moment < start, moment >= end),
         "<": moment < start,
         "<=": moment < end,
         ">": moment >= end,
         ">=": moment >= start,
-    }[sign]
+    }
+    return ways[sign]
 
 
 def _ends(day: Value, scope: Scope) -> tuple[Any, Any] | None:
@@ -274,11 +276,7 @@ def _ends(day: Value, scope: Scope) -> tuple[Any, Any] | None:
 def day_of(moment: Value, scope: Scope) -> Value:
     """Return the day of a moment in the workspace's zone."""
     sql = elements.DayOf(moment.sql, literal(scope.zone, PlainText()))
-    return replace(moment, sql=sql, kind=Kind.DATE, field=None, literal=_nothing(moment))
-
-
-def _nothing(moment: Value) -> Any:
-    return Value(moment.sql, moment.kind).literal
+    return replace(moment, sql=sql, kind=Kind.DATE, field=None, literal=NOTHING)
 
 
 def _numbers(sign: str, left: Value, right: Value) -> ColumnElement[bool]:
@@ -291,8 +289,10 @@ def _numbers(sign: str, left: Value, right: Value) -> ColumnElement[bool]:
     return _truth(SIGNS[sign](*keys(left, right)))
 
 
-def _blind(sign: str, each: BoundField, left: Value, right: Value, scope: Scope) -> ColumnElement[bool]:
+def _blind(sign: str, left: Value, right: Value, *, scope: Scope) -> ColumnElement[bool]:
     """Compare a sealed value by its blind index, where one is kept."""
+    each = left.field
+    assert each is not None
     if sign not in ("=", "<>") or not each.blind or not isinstance(right.literal, str):
         only = _("= with a text, ") if each.blind else ""
         raise ExpressionError(
@@ -352,8 +352,8 @@ def _listed(
     for item in fitting:
         keys(left, item)  # refuses what does not fit
     if left.kind is Kind.TEXT and not all(_exact(left, item) is not None for item in fitting):
-        values = [fold(str(item.literal)) for item in fitting]
-        return lambda side: _in(side.text_key(), values, negated=negated)
+        texts = [fold(str(item.literal)) for item in fitting]
+        return lambda side: _in(side.text_key(), texts, negated=negated)
     scale = max(left.scale, *(item.scale for item in fitting))
     values = [getattr(rescaled(item, scale).sql, "value", None) for item in fitting]
     return lambda side: _in(rescaled(side, scale).sql, values, negated=negated)

@@ -22,7 +22,7 @@ from tracker.core.language.parse import chain, names_of, parse, position, unwrap
 from tracker.core.language.places import Many, Place, stored_value
 from tracker.core.language.refusal import ExpressionError, UnknownName
 from tracker.core.language.scope import Scope
-from tracker.core.language.unify import unified
+from tracker.core.language.unify import typed_as, unified
 from tracker.core.language.values import (
     Form,
     Value,
@@ -44,7 +44,15 @@ _SIGNS: dict[type[exp.Expression], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_CONDITION_NODES = (exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Is, *_SIGNS)
+_CONDITION_NODES: tuple[type[exp.Expression], ...] = (
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.In,
+    exp.Between,
+    exp.Is,
+    *_SIGNS,
+)
 _BARE = frozenset({"today", "now", "current_user"})
 NESTED = 12  # computed fields within computed fields
 
@@ -170,7 +178,7 @@ class Compiler:
         exact = replace(place, form="value")
         left, right = self.value(node.args["this"], exact), self.value(node.args["expression"], exact)
         if isinstance(node, exp.Add):
-            return arithmetic.plus(left, right, self.scope)
+            return arithmetic.plus(left, right)
         if isinstance(node, exp.Sub):
             return arithmetic.minus(left, right, self.scope)
         return arithmetic.times(left, right) if isinstance(node, exp.Mul) else arithmetic.divided(left, right)
@@ -187,7 +195,8 @@ class Compiler:
         results.append(null_value() if otherwise is None else self.value(otherwise, exact))
         values = unified(results, self.scope)
         pairs = [(when, each.sql) for when, each in zip(whens, values, strict=False)]
-        return replace(values[0], sql=case(*pairs, else_=values[-1].sql), closed=False)
+        sql = typed_as(case(*pairs, else_=values[-1].sql), values)
+        return replace(values[0], sql=sql, closed=False)
 
     def _when(
         self, subject: exp.Expression | None, node: exp.Expression, place: Place
@@ -241,16 +250,18 @@ class Compiler:
         sign = NEGATED[sign] if negated else sign
         left, right = (self.resolve(side, place) for side in sides)
         if isinstance(left, Many) or isinstance(right, Many):
-            return self._equal(left, right, sign, place)
+            return self._equal(left, right, sign=sign, place=place)
         return compared(sign, left, right, form=place.form, scope=self.scope)
 
-    def _equal(self, left: Value | Many, right: Value | Many, sign: str, place: Place) -> ColumnElement[bool]:
+    def _equal(
+        self, left: Value | Many, right: Value | Many, *, sign: str, place: Place
+    ) -> ColumnElement[bool]:
         if isinstance(left, Many) and isinstance(right, Many):
             raise ExpressionError(_("Two fields of many values cannot be compared."))
         many, value = (left, right) if isinstance(left, Many) else (right, left)
         assert isinstance(many, Many)
         assert isinstance(value, Value)
-        return equal(many, sign, value, Call("=", (), place, self))
+        return equal(many, sign, value, walker=self)
 
     def _between(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
         value, low, high = (self.value(node.args[name], place) for name in ("this", "low", "high"))
@@ -267,8 +278,7 @@ class Compiler:
         found = self.resolve(node.this, place)
         items = [self.value(each, place) for each in node.expressions]
         if isinstance(found, Many):
-            call = Call("in", (), place, self)
-            members = [equal(found, "<>" if negated else "=", item, call) for item in items]
+            members = [equal(found, "<>" if negated else "=", item, walker=self) for item in items]
             return and_(*members) if negated else or_(*members)
         return among(found, items, negated=negated, form=place.form, scope=self.scope)
 
@@ -279,7 +289,7 @@ class Compiler:
         if not isinstance(what, exp.Null):
             raise ExpressionError(_("IS stands before NULL, NOT NULL, TRUE or FALSE only."))
         if isinstance(found, Many):
-            return source_of(found, self).any_of(found, true(), negated=not negated)
+            return source_of(found, self).any_of(true(), negated=not negated)
         if place.form == "value" or not found.steps:
             sql = found.scalar().sql
             return sql.is_not(None) if negated else sql.is_(None)

@@ -18,7 +18,7 @@ from tracker.i18n import _
 __all__ = ["Typed", "check_circles", "compute", "computed", "computed_kind", "dependencies", "settle_kinds"]
 
 
-def computed(
+def computed(  # noqa: PLR0917 - where and for whom, in the order of all functions that read
     field: BoundField, tracker: Tracker, table: FromClause, scope: Scope, form: Form = "value"
 ) -> Typed:
     """Compile a computed field for the items of `table`.
@@ -26,25 +26,21 @@ def computed(
     :raises ExpressionError: the reader may not see all that it needs (then as if the field were not there),
         it goes in a circle, or it gives no single value, as links do.
     """
-    return kept(
-        tracker,
-        table,
-        ("field", field.key, form),
-        scope,
-        lambda: _computed(field, tracker, table, scope, form=form),
-    )
+
+    def compile_() -> Typed:
+        shared = Shared()
+        compiler = Compiler(field.key, scope, shared)
+        found = compiler.path((field.key,), Place(tracker, table, form))
+        if isinstance(found, Many):
+            raise ExpressionError(_("%(label)s holds many and has no single value.", label=field.label))
+        return typed(found.scalar(), shared)
+
+    return kept(tracker, table, ("field", field.key, form), scope=scope, compile_=compile_)
 
 
-def _computed(field: BoundField, tracker: Tracker, table: FromClause, scope: Scope, *, form: Form) -> Typed:
-    shared = Shared()
-    compiler = Compiler(field.key, scope, shared)
-    found = compiler.path((field.key,), Place(tracker, table, form))
-    if isinstance(found, Many):
-        raise ExpressionError(_("%(label)s holds many and has no single value.", label=field.label))
-    return typed(found.scalar(), shared)
-
-
-def compute(field: BoundField, tracker: Tracker, table: FromClause, scope: Scope) -> Typed | None:
+def compute(  # noqa: PLR0917 - as `computed`
+    field: BoundField, tracker: Tracker, table: FromClause, scope: Scope
+) -> Typed | None:
     """Compile a computed field to be shown, ready to run; None when it has no value for this reader.
 
     A field may have none because the reader does not see what it needs, because a change of the design

@@ -16,6 +16,7 @@ from tracker.core.language.parse import position
 from tracker.core.language.places import Many
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.values import Value
+from tracker.core.language.walking import Walker
 from tracker.fields.base import Kind
 from tracker.i18n import _
 
@@ -59,9 +60,8 @@ def _condition(
     least=1,
 )
 def _has(call: Call, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001 - part of the registry's contract
-    many = many_argument(call)
-    source = source_of(many, call.walker)
-    return source.any_of(many, _filter(call, 1, source), negated=negated)
+    source = source_of(many_argument(call), call.walker)
+    return source.any_of(_filter(call, 1, source), negated=negated)
 
 
 @_condition(
@@ -89,7 +89,7 @@ def _match(how: How, call: Call, *, negated: bool) -> ColumnElement[bool]:
         return matched(how, found, needle, negated=negated, form=call.place.form)
     source = source_of(found, call.walker)
     condition = matched(how, source.element, needle, negated=False, form="page")
-    return source.any_of(found, condition, negated=negated)
+    return source.any_of(condition, negated=negated)
 
 
 def _filter(call: Call, index: int, source: Source) -> ColumnElement[bool]:
@@ -103,16 +103,16 @@ def _filter(call: Call, index: int, source: Source) -> ColumnElement[bool]:
     return call.walker.condition(node, source.place)
 
 
-def equal(many: Many, sign: str, value: Value, call: Call) -> ColumnElement[bool]:
+def equal(many: Many, sign: str, value: Value, *, walker: Walker) -> ColumnElement[bool]:
     """Return the condition that some value of many equals one (`=`), or that none does (`<>`)."""
-    source = source_of(many, call.walker)
+    source = source_of(many, walker)
     if sign not in ("=", "<>"):
         name = many.field.key
         raise ExpressionError(
             _("“%(name)s” holds many; write has(%(name)s, …).", name=name), offset=many.spot
         )
-    condition = compared("=", source.element, value, form="page", scope=call.walker.scope)
-    return source.any_of(many, condition, negated=sign == "<>")
+    condition = compared("=", source.element, value, form="page", scope=walker.scope)
+    return source.any_of(condition, negated=sign == "<>")
 
 
 # -- figures over links ---------------------------------------------------------------------------
@@ -124,9 +124,8 @@ def equal(many: Many, sign: str, value: Value, call: Call) -> ColumnElement[bool
     group=_GROUP,
 )
 def _count_of(call: Call) -> Value:
-    many = many_argument(call)
-    source = source_of(many, call.walker)
-    return linked.count(many, source, _filter(call, 1, source))
+    source = source_of(many_argument(call), call.walker)
+    return linked.count(source, _filter(call, 1, source))
 
 
 @function(
@@ -135,8 +134,8 @@ def _count_of(call: Call) -> Value:
     group=_GROUP,
 )
 def _sum_of(call: Call) -> Value:
-    many, source, value = _measured(call)
-    return linked.total(many, source, value, _filter(call, 2, source))
+    source, value = _measured(call)
+    return linked.total(source, value, _filter(call, 2, source))
 
 
 @function(
@@ -145,8 +144,8 @@ def _sum_of(call: Call) -> Value:
     group=_GROUP,
 )
 def _average_of(call: Call) -> Value:
-    many, source, value = _measured(call)
-    return linked.average(many, source, value, _filter(call, 2, source))
+    source, value = _measured(call)
+    return linked.average(source, value, _filter(call, 2, source))
 
 
 @function(
@@ -155,8 +154,8 @@ def _average_of(call: Call) -> Value:
     group=_GROUP,
 )
 def _min_of(call: Call) -> Value:
-    many, source, value = _measured(call)
-    return linked.extreme(many, source, value, _filter(call, 2, source), how=func.min)
+    source, value = _measured(call)
+    return linked.extreme(source, value, _filter(call, 2, source), how=func.min)
 
 
 @function(
@@ -165,16 +164,15 @@ def _min_of(call: Call) -> Value:
     group=_GROUP,
 )
 def _max_of(call: Call) -> Value:
-    many, source, value = _measured(call)
-    return linked.extreme(many, source, value, _filter(call, 2, source), how=func.max)
+    source, value = _measured(call)
+    return linked.extreme(source, value, _filter(call, 2, source), how=func.max)
 
 
-def _measured(call: Call) -> tuple[Many, Source, Value]:
-    many = many_argument(call)
-    source = source_of(many, call.walker)
+def _measured(call: Call) -> tuple[Source, Value]:
+    source = source_of(many_argument(call), call.walker)
     value = call.walker.value(call.nodes[1], source.place)
     if value.is_null or value.kind is Kind.NONE:
         raise ExpressionError(
             _("%(name)s() needs a number here.", name=call.name), offset=position(call.nodes[1])
         )
-    return many, source, value
+    return source, value

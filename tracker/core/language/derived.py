@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, true
 
@@ -49,20 +48,20 @@ def _lookup(each: BoundField, place: Place, walker: Walker) -> Value | Many:
 
 
 def _count(each: BoundField, place: Place, walker: Walker) -> Value:
-    many, source = path_source(each.type.options.of, place, walker)
-    return linked.count(many, source, _condition(each, source, walker))
+    source = path_source(each.type.options.of, place, walker)
+    return linked.count(source, _condition(each, source, walker))
 
 
 def _rollup(each: BoundField, place: Place, walker: Walker) -> Value:
     options = each.type.options
-    many, source = path_source(options.of, place, walker)
+    source = path_source(options.of, place, walker)
     condition = _condition(each, source, walker)
     if options.how == "count":
-        return linked.count(many, source, condition)
+        return linked.count(source, condition)
     value = walker.path((options.field,), source.place)
     if isinstance(value, Many):
         raise ExpressionError(_("“%(name)s” holds many values and has no sum.", name=options.field))
-    return _FIGURES[options.how](many, source, value, condition)
+    return _FIGURES[options.how](source, value, condition)
 
 
 def _formula(each: BoundField, place: Place, walker: Walker) -> Value:
@@ -78,15 +77,11 @@ def _condition(each: BoundField, source: Source, walker: Walker) -> ColumnElemen
     return walker.nested_condition(text, source.place) if text.strip() else true()
 
 
-_FIGURES: Mapping[str, Callable[[Many, Source, Value, Any], Value]] = {
+_FIGURES: Mapping[str, Callable[[Source, Value, ColumnElement[bool]], Value]] = {
     "sum": linked.total,
     "average": linked.average,
-    "min": lambda many, source, value, condition: linked.extreme(
-        many, source, value, condition, how=func.min
-    ),
-    "max": lambda many, source, value, condition: linked.extreme(
-        many, source, value, condition, how=func.max
-    ),
+    "min": lambda source, value, condition: linked.extreme(source, value, condition, how=func.min),
+    "max": lambda source, value, condition: linked.extreme(source, value, condition, how=func.max),
 }
 _READERS: Mapping[str, Callable[[BoundField, Place, Walker], Value | Many]] = {
     "back_links": _back_links,

@@ -264,12 +264,14 @@ def _collation(compiler: SQLCompiler) -> str:
 
 _written(Plain, sqlite=_form("{0}"), postgresql=_form('({0} COLLATE "C")'))
 _written(Fold, sqlite=_form("tracker_fold({0})"), postgresql=_fold_postgresql)
+
+
+def _cased(name: str) -> Callable[[SQLCompiler], str]:
+    return lambda compiler: _form(f'({name}({{0}}{_collation(compiler)}) COLLATE "C")')
+
+
 for _cls, _name in ((Lower, "lower"), (Upper, "upper")):
-    _written(
-        _cls,
-        sqlite=_form(f"tracker_{_name}({{0}})"),
-        postgresql=lambda compiler, name=_name: _form(f'({name}({{0}}{_collation(compiler)}) COLLATE "C")'),
-    )
+    _written(_cls, sqlite=_form(f"tracker_{_name}({{0}})"), postgresql=_cased(_name))
 _written(Trim, sqlite=_form("nullif(trim({0}), '')"), postgresql=_form("nullif(btrim({0}), '')"))
 _written(Length, sqlite=_form("length({0})"), postgresql=_form("CAST(char_length({0}) AS BIGINT)"))
 _written(Position, sqlite=_form("instr({0}, {1})"), postgresql=_form("strpos({0}, {1})"))

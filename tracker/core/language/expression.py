@@ -69,12 +69,16 @@ def compile_expression(
     :raises ExpressionError: it cannot be read, does not fit the tracker, or names what the reader may not see.
     """
     return kept(
-        tracker, table, (text, form), scope, lambda: _compiled(text, tracker, table, scope=scope, form=form)
+        tracker,
+        table,
+        (text, form),
+        scope=scope,
+        compile_=lambda: _compiled(text, tracker, table, scope=scope, form=form),
     )
 
 
 def kept(
-    tracker: Tracker, table: FromClause, name: Hashable, scope: Scope, compile_: Callable[[], Typed]
+    tracker: Tracker, table: FromClause, name: Hashable, *, scope: Scope, compile_: Callable[[], Typed]
 ) -> Typed:
     """Return what was compiled under a name for this table and scope, or compile it."""
     if scope.kept_by is None or table is not tracker.table:

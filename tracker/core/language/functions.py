@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from tracker.core.language import elements, scope
 from tracker.core.language.arithmetic import cut, days_between, numeric
-from tracker.core.language.compare import compared, day_of
+from tracker.core.language.compare import adapted, compared, day_of
 from tracker.core.language.parse import position
 from tracker.core.language.places import Many, Place
 from tracker.core.language.refusal import ExpressionError
-from tracker.core.language.unify import unified
-from tracker.core.language.values import Value, kind_name
+from tracker.core.language.unify import typed_as, unified
+from tracker.core.language.values import NOTHING, Value, kind_name
 from tracker.core.language.walking import Walker
 from tracker.fields.base import Kind
 from tracker.i18n import _
@@ -100,8 +100,6 @@ class Call:
 
 def as_day(value: Value, walker: Walker) -> Value:
     """Return a text constant as the date it writes."""
-    from tracker.core.language.compare import adapted
-
     return adapted(value, Value(value.sql, Kind.DATE), walker.scope)
 
 
@@ -205,13 +203,7 @@ _NUMBERS = "Numbers"
 @function("abs(number)", "The number without its sign.", group=_NUMBERS)
 def _abs(call: Call) -> Value:
     value = call.number(0)
-    return replace(value, sql=func.abs(value.sql, type_=value.sql.type), field=None, literal=_no_literal())
-
-
-def _no_literal() -> object:
-    from tracker.core.language.values import NOTHING
-
-    return NOTHING
+    return replace(value, sql=func.abs(value.sql, type_=value.sql.type), field=None, literal=NOTHING)
 
 
 @function(
@@ -253,9 +245,7 @@ def _extreme(call: Call, how: type[elements.Greatest | elements.Least]) -> Value
     first = values[0]
     if first.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME):
         raise call.refused(0, _("numbers or dates"), first)
-    sql = how(*(each.sql for each in values))
-    sql.type = first.sql.type
-    return replace(first, sql=sql)
+    return replace(first, sql=typed_as(how(*(each.sql for each in values)), values))
 
 
 # -- empty values ---------------------------------------------------------------------------------
@@ -266,7 +256,7 @@ _EMPTY = "Empty values"
 @function("coalesce(value, ...)", "The first value that is not empty.", group=_EMPTY)
 def _coalesce(call: Call) -> Value:
     values = unified(call.values(), call.walker.scope)
-    return replace(values[0], sql=func.coalesce(*(each.sql for each in values), type_=values[0].sql.type))
+    return replace(values[0], sql=typed_as(func.coalesce(*(each.sql for each in values)), values))
 
 
 @function("nullif(value, other)", "The value, but empty when it equals the other.", group=_EMPTY)
@@ -274,7 +264,7 @@ def _nullif(call: Call) -> Value:
     one, other = call.values()
     same = compared("=", one, other, form="value", scope=call.walker.scope)
     first = unified([one], call.walker.scope)[0]
-    return replace(first, sql=case((same, None), else_=one.sql))
+    return replace(first, sql=typed_as(case((same, None), else_=one.sql), [one]))
 
 
 # -- days and moments -----------------------------------------------------------------------------
@@ -283,12 +273,12 @@ _DAYS = "Days and moments"
 
 
 @function("today()", "The date in the workspace's time zone. The brackets may be left out.", group=_DAYS)
-def _today(call: Call) -> Value:
+def _today(_call: Call) -> Value:
     return Value(scope.today(), Kind.DATE, closed=True, day_from=0)
 
 
 @function("now()", "The moment. The brackets may be left out.", group=_DAYS)
-def _now(call: Call) -> Value:
+def _now(_call: Call) -> Value:
     return Value(scope.now(), Kind.DATETIME, closed=True)
 
 
@@ -359,7 +349,7 @@ def _years_between(call: Call) -> Value:
 
 
 @function("current_user()", "The user who reads. The brackets may be left out.", group="People")
-def _current_user(call: Call) -> Value:
+def _current_user(_call: Call) -> Value:
     return Value(scope.current_user(), Kind.REF, target="user", closed=True)
 
 

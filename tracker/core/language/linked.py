@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, exists, func, not_, or_, select, true
 
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.language import elements
@@ -22,7 +22,7 @@ from tracker.core.language.places import (
 )
 from tracker.core.language.refusal import ExpressionError, UnknownName
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import Form, Value, kind_name, wrapped
+from tracker.core.language.values import Form, Step, Value, kind_name, wrapped
 from tracker.core.language.walking import Walker
 from tracker.errors import Unknown
 from tracker.fields.base import Kind
@@ -33,6 +33,7 @@ from tracker.i18n import _
 class Source:
     """The rows behind a `Many`: where they are, and which item each belongs to."""
 
+    many: Many
     rows: FromClause
     item: ColumnElement[Any]  # id of the item that they belong to
     where: ColumnElement[bool]
@@ -40,8 +41,9 @@ class Source:
     tables: tuple[FromClause, ...]
     element: Value  # what one row holds: a value, or the link to an item
 
-    def any_of(self, many: Many, condition: ColumnElement[bool], *, negated: bool) -> ColumnElement[bool]:
+    def any_of(self, condition: ColumnElement[bool], *, negated: bool) -> ColumnElement[bool]:
         """Return whether any row of the item meets a condition, or none does."""
+        many = self.many
         form: Form = "set" if many.place.form == "set" else "page"
         id_ = many.place.id
         if form == "set":
@@ -58,16 +60,15 @@ class Source:
             )
         return taken(many.steps, found, negated=negated, form=form)
 
-    def figure(
-        self, many: Many, column: ColumnElement[Any], condition: ColumnElement[bool]
-    ) -> ColumnElement[Any]:
+    def figure(self, column: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
         """Return one figure over all rows of the item that meet a condition."""
-        found = select(column).select_from(self.rows).where(self.item == many.place.id, self.where, condition)
+        here = self.item == self.many.place.id
+        found = select(column).select_from(self.rows).where(here, self.where, condition)
         return found.correlate_except(*self.tables).scalar_subquery()
 
 
 def taken(
-    steps: tuple[Any, ...], condition: ColumnElement[bool], *, negated: bool, form: Form
+    steps: tuple[Step, ...], condition: ColumnElement[bool], *, negated: bool, form: Form
 ) -> ColumnElement[bool]:
     """Return a condition that is never NULL, at the end of steps, or its negation: also true without a link."""
     found = wrapped(steps, condition, form)
@@ -83,23 +84,26 @@ def source_of(many: Many, walker: Walker) -> Source:
 
     :raises UnknownName: the reader may not see the link that makes them.
     """
-    each, scope = many.field, walker.scope
+    each = many.field
     form: Form = "set" if many.place.form == "set" else "page"
     if each.computed:
-        return _back(str(each.type.options.source), many.place.tracker, form, walker=walker)
-    side = each.side.alias()
+        return _back(str(each.type.options.source), many, form, walker=walker)
     if each.refers == "item":
-        return _forward(each, side, form, scope)
+        return _forward(many, form, walker.scope)
+    side = each.side.alias()
     place = Place(many.place.tracker, side, form, own=_element_names(each, side), elements_only=True)
-    return Source(side, side.c.item_id, true(), place, (side,), place.own["value"])
+    return Source(many, side, side.c.item_id, true(), place, (side,), place.own["value"])
 
 
-def _forward(each: BoundField, side: FromClause, form: Form, scope: Scope) -> Source:
+def _forward(many: Many, form: Form, scope: Scope) -> Source:
+    each = many.field
+    side = each.side.alias()
     target = tracker_of(target_of(each).partition(":")[2], scope)
     alias = target.table.alias()
     names = _element_names(each, side)
     own = {f"link.{name}": value for name, value in names.items() if name != "value"}
     return Source(
+        many,
         side.join(alias, alias.c.id == side.c[each.main.name]),
         side.c.item_id,
         visible(scope, target, alias),
@@ -109,22 +113,23 @@ def _forward(each: BoundField, side: FromClause, form: Form, scope: Scope) -> So
     )
 
 
-def _back(source: str, here: Tracker, form: Form, *, walker: Walker) -> Source:
-    """Return the items of another tracker whose link leads here; `source` is tracker.field."""
-    key, _dot, link_key = source.partition(".")
+def _back(path: str, many: Many, form: Form, *, walker: Walker) -> Source:
+    """Return the items of another tracker whose link leads here; `path` is tracker.field."""
+    key, _dot, link_key = path.partition(".")
     target = tracker_of(key, walker.scope)
     alias = target.table.alias()
     place = Place(target, alias, form)
     link = walker.key(link_key, place)
     where = visible(walker.scope, target, alias)
+    here = many.place.tracker
     if link.refers != "item" or link.computed or target_of(link) != f"item:{here.key}":
-        raise ExpressionError(_("%(source)s is no link to %(here)s.", source=source, here=here.title))
+        raise ExpressionError(_("%(path)s is no link to %(here)s.", path=path, here=here.title))
     element = Value(alias.c.id, Kind.REF, target=f"item:{target.key}")
     if not link.many:
-        return Source(alias, alias.c[link.main.name], where, place, (alias,), element)
+        return Source(many, alias, alias.c[link.main.name], where, place, (alias,), element)
     side = link.side.alias()
     rows = alias.join(side, side.c.item_id == alias.c.id)
-    return Source(rows, side.c[link.main.name], where, place, (alias, side), element)
+    return Source(many, rows, side.c[link.main.name], where, place, (alias, side), element)
 
 
 def tracker_of(key: str, scope: Scope) -> Tracker:
@@ -138,16 +143,17 @@ def tracker_of(key: str, scope: Scope) -> Tracker:
         raise UnknownName(error.message) from None
 
 
-def path_source(path: str, many_place: Place, walker: Walker) -> tuple[Many, Source]:
-    """Return what `of` of a count or rollup names: a field of the tracker, or tracker.field elsewhere."""
+def path_source(path: str, place: Place, walker: Walker) -> Source:
+    """Return the rows that `of` of a count or rollup names: a field of the tracker, or tracker.field elsewhere."""
     if "." in path:
-        source = _back(path, many_place.tracker, "page", walker=walker)
-        link = source.place.tracker.fields[path.partition(".")[2]]
-        return Many(link, many_place, ()), source
-    found = walker.field(walker.key(path, many_place), many_place)
+        tracker, _dot, key = path.partition(".")
+        target = tracker_of(tracker, walker.scope)
+        link = walker.key(key, Place(target, target.table, "page"))
+        return _back(path, Many(link, place, ()), "page", walker=walker)
+    found = walker.field(walker.key(path, place), place)
     if not isinstance(found, Many):
         raise ExpressionError(_("“%(name)s” holds one value, not links.", name=path))
-    return found, source_of(found, walker)
+    return source_of(found, walker)
 
 
 def _element_names(each: BoundField, side: FromClause) -> dict[str, Value]:
@@ -162,33 +168,35 @@ def _element_names(each: BoundField, side: FromClause) -> dict[str, Value]:
 # -- figures --------------------------------------------------------------------------------------
 
 
-def count(many: Many, source: Source, condition: ColumnElement[bool]) -> Value:
+def count(source: Source, condition: ColumnElement[bool]) -> Value:
     """Return how many rows meet a condition; 0 when none."""
-    sql = source.figure(many, func.count(), condition)
-    return _never_null(Value(sql, Kind.NUMBER, bound=10**12, steps=many.steps))
+    sql = source.figure(func.count(), condition)
+    return _never_null(Value(sql, Kind.NUMBER, bound=10**12, steps=source.many.steps))
 
 
-def total(many: Many, source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
+def total(source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
     """Return the exact sum; 0 when there is nothing."""
     _require_number(value, "sum_of")
     value = value.scalar()
     how = elements.PlainSum if hasattr(value.sql, "table") else elements.Sum
-    sql = source.figure(many, func.coalesce(how(value.sql), elements.whole(0)), condition)
-    return _never_null(Value(sql, Kind.NUMBER, scale=value.scale, currency=value.currency, steps=many.steps))
+    sql = source.figure(func.coalesce(how(value.sql), elements.whole(0)), condition)
+    return _never_null(
+        Value(sql, Kind.NUMBER, scale=value.scale, currency=value.currency, steps=source.many.steps)
+    )
 
 
-def average(many: Many, source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
+def average(source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
     """Return the exact average, to six decimals or those of the values; NULL when there is nothing."""
     _require_number(value, "average_of")
     value = value.scalar()
     scale = max(QUOTIENT, value.scale)
     factor = elements.whole(10 ** (scale - value.scale))
-    sql = source.figure(many, elements.Average(value.sql, factor), condition)
-    return Value(sql, Kind.NUMBER, scale=scale, currency=value.currency, steps=many.steps)
+    sql = source.figure(elements.Average(value.sql, factor), condition)
+    return Value(sql, Kind.NUMBER, scale=scale, currency=value.currency, steps=source.many.steps)
 
 
 def extreme(
-    many: Many, source: Source, value: Value, condition: ColumnElement[bool], *, how: Callable[..., Any]
+    source: Source, value: Value, condition: ColumnElement[bool], *, how: Callable[..., Any]
 ) -> Value:
     """Return the smallest (`how` is func.min) or largest (func.max) number or day."""
     if value.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME):
@@ -196,8 +204,8 @@ def extreme(
             _("Smallest and largest are asked of numbers and dates, not of %(kind)s.", kind=kind_name(value))
         )
     value = value.scalar()
-    sql = source.figure(many, how(value.sql, type_=value.sql.type), condition)
-    return replace(value, sql=sql, steps=many.steps, field=None, folded=None)
+    sql = source.figure(how(value.sql, type_=value.sql.type), condition)
+    return replace(value, sql=sql, steps=source.many.steps, field=None, folded=None)
 
 
 def _require_number(value: Value, name: str) -> None:
@@ -212,8 +220,3 @@ def _never_null(value: Value) -> Value:
         return value
     flat = value.scalar()
     return replace(flat, sql=func.coalesce(flat.sql, elements.whole(0)))
-
-
-def all_of(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the conjunction, TRUE for none."""
-    return and_(true(), *conditions)

@@ -52,9 +52,8 @@ class Question:
 
     def any_of(self, condition: ColumnElement[bool], *, negated: bool = False) -> ColumnElement[bool]:
         """Return whether any of many values meets a condition, or none does."""
-        assert isinstance(self.found, Many)
         assert self.source is not None
-        return self.source.any_of(self.found, condition, negated=negated)
+        return self.source.any_of(condition, negated=negated)
 
     @property
     def value(self) -> Value:

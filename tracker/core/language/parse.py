@@ -1,6 +1,6 @@
 """Text to syntax tree: a closed dialect of SQL, read by sqlglot, with budgets and an allow-list of nodes.
 
-The dialect knows sixteen keywords. Every other word is a name, so `order` can be a field, and `SELECT`,
+The dialect knows fourteen keywords. Every other word is a name, so `order` can be a field, and `SELECT`,
 `CAST` or `UNION` are only names that nobody has.
 """
 
@@ -42,10 +42,20 @@ class TrackerExpression(Dialect):
         COMMENTS = []
         NESTED_COMMENTS = False
         KEYWORDS = {
-            **{
-                word: _T[word]
-                for word in "AND OR NOT IN BETWEEN IS NULL TRUE FALSE CASE WHEN THEN ELSE END".split()
-            },
+            "AND": _T.AND,
+            "OR": _T.OR,
+            "NOT": _T.NOT,
+            "IN": _T.IN,
+            "BETWEEN": _T.BETWEEN,
+            "IS": _T.IS,
+            "NULL": _T.NULL,
+            "TRUE": _T.TRUE,
+            "FALSE": _T.FALSE,
+            "CASE": _T.CASE,
+            "WHEN": _T.WHEN,
+            "THEN": _T.THEN,
+            "ELSE": _T.ELSE,
+            "END": _T.END,
             "<>": _T.NEQ,
             "!=": _T.NEQ,
             "<=": _T.LTE,
@@ -152,14 +162,12 @@ def _check_tokens(text: str, tokens: list[Token]) -> None:
     if len(tokens) > 4 * NODES:
         raise _too_large()
     open_now = 0
-    before: Token | None = None
-    for token in tokens:
-        if problem := _problem(token, before):
+    for index, token in enumerate(tokens):
+        if problem := _problem(token, tokens[index - 1] if index else None) or _pattern(tokens, index):
             raise ExpressionError(problem, text=text, offset=token.start)
         open_now += (token.token_type in (_T.L_PAREN, _T.CASE)) - (token.token_type in (_T.R_PAREN, _T.END))
         if open_now > DEPTH:
             raise _too_deep()
-        before = token
 
 
 def _problem(token: Token, before: Token | None) -> Message | None:
@@ -172,16 +180,25 @@ def _problem(token: Token, before: Token | None) -> Message | None:
     elif kind in (_T.VAR, _T.UNKNOWN):
         if not _WORD.fullmatch(word):
             return _("“%(word)s” has no meaning in an expression.", word=word[:60])
-        if word.upper() in _PATTERNS and before is not None and before.token_type is not _T.DOT:
-            return _(
-                "There is no %(word)s; write contains(field, 'text') or starts_with(field, 'text').",
-                word=word.upper(),
-            )
     elif before is not None and (before.token_type, kind) in _COMMENT_SIGNS and before.end + 1 == token.start:
         return _("An expression has no comments.")
     return None
 
 
+def _pattern(tokens: list[Token], index: int) -> Message | None:
+    """Return what to write instead of LIKE and its kind, where one stands between two values."""
+    word = tokens[index].text.upper()
+    if word not in _PATTERNS or tokens[index].token_type is not _T.VAR:
+        return None
+    before = index - 1
+    if before >= 0 and tokens[before].token_type is _T.NOT:
+        before -= 1
+    if before < 0 or tokens[before].token_type not in _VALUE_ENDS or index + 1 == len(tokens):
+        return None
+    return _("There is no %(word)s; write contains(field, 'text') or starts_with(field, 'text').", word=word)
+
+
+_VALUE_ENDS = frozenset({_T.VAR, _T.IDENTIFIER, _T.STRING, _T.R_PAREN})
 _COMMENT_SIGNS = {(_T.DASH, _T.DASH), (_T.SLASH, _T.STAR), (_T.STAR, _T.SLASH)}
 
 
@@ -216,13 +233,11 @@ def _refusal_of(node: exp.Expression) -> Message:
 def _unreadable(text: str, error: SqlglotError) -> ExpressionError:
     found = (getattr(error, "errors", None) or [{}])[0]
     word = str(found.get("highlight") or "")[:60]
-    before = len(str(found.get("start_context") or ""))
     line, column = found.get("line"), found.get("col")
     offset = None
     if line and column:
         lines = text.split("\n")
         offset = sum(len(each) + 1 for each in lines[: line - 1]) + max(column - len(word), 0)
-    del before
     if not word:
         return ExpressionError(_("The expression cannot be read: a quote or a bracket may be missing."))
     return ExpressionError(

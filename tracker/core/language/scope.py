@@ -7,7 +7,7 @@ without them fails instead of answering for somebody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
@@ -113,6 +113,9 @@ class SystemScope:
 # -- values that come late ------------------------------------------------------------------------
 
 _PREFIX = "late_"
+_FILLED = (
+    "filled_"  # another name, so that no compiled statement is shared with one that still waits for values
+)
 _MAKERS: dict[str, Callable[[Scope], Any]] = {}
 
 
@@ -160,7 +163,11 @@ def start_of(day: date, zone: str) -> datetime:
 
 def late_names(statement: ExternallyTraversible) -> frozenset[str]:
     """Return the names of the parameters that a statement or clause needs when it runs."""
-    return frozenset(str(each.key) for each in _late_in(statement) if each.required)
+    return frozenset(
+        str(each.key)
+        for each in visitors.iterate(statement)
+        if isinstance(each, BindParameter) and str(each.key) in _MAKERS
+    )
 
 
 class BlindText(PlainText):
@@ -173,19 +180,13 @@ def is_passing(statement: ExternallyTraversible) -> bool:
     """Return whether a statement holds for now only: late values were filled in, or it has a blind index."""
     return any(
         isinstance(each, BindParameter)
-        and (isinstance(each.type, BlindText) or (str(each.key) in _MAKERS and not each.required))
+        and (isinstance(each.type, BlindText) or str(each.key).startswith(_FILLED))
         for each in visitors.iterate(statement)
     )
 
 
-def _late_in(statement: ExternallyTraversible) -> Iterator[BindParameter[Any]]:
-    for each in visitors.iterate(statement):
-        if isinstance(each, BindParameter) and str(each.key) in _MAKERS:
-            yield each
-
-
 def late_values(scope: Scope, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values for a statement's parameters: `execute(statement, late_values(scope, names))`."""
+    """Return the values for the parameters of a statement, to be handed to its execution."""
     return {name: _MAKERS[name](scope) for name in names}
 
 
@@ -198,6 +199,7 @@ def settled(clause: Clause, scope: Scope) -> Clause:
     def fill(bind: BindParameter[Any]) -> None:
         if bind.key in values:
             bind.value, bind.required = values[bind.key], False
+            bind.key = _FILLED + bind.key
 
     options = {"maintain_key": True, "detect_subquery_cols": True}
     return visitors.cloned_traverse(clause, options, {"bindparam": fill})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement
 
 from tracker.core.language.compare import adapted
 from tracker.core.language.refusal import ExpressionError
@@ -11,6 +14,8 @@ from tracker.core.language.scope import Scope
 from tracker.core.language.values import NOTHING, Value, common_currency, kind_name, rescaled
 from tracker.fields.base import Kind
 from tracker.i18n import _
+
+Typeable = TypeVar("Typeable", bound=ColumnElement[Any])
 
 
 def unified(values: Sequence[Value], scope: Scope) -> list[Value]:
@@ -53,3 +58,9 @@ def unified(values: Sequence[Value], scope: Scope) -> list[Value]:
         day_from=None,
     )
     return [first, *fitting[1:]]
+
+
+def typed_as(sql: Typeable, values: Sequence[Value]) -> Typeable:
+    """Give SQL the type of the first value that is not NULL; CASE would take that of a NULL."""
+    sql.type = next(each.sql.type for each in values if not each.is_null)
+    return sql
