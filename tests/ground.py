@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from tracker.app import open_workspace
 from tracker.core.access import people
-from tracker.core.access.marks import MARK
+from tracker.core.design.marks import MARK
 from tracker.core.base.actor import Actor, system
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.apply import apply_plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
 
-from tracker.core.access.marks import as_system, inserting, marked
+from tracker.core.design.marks import as_system, inserting, marked
 from tracker.core.access.rights import Rights, rights
 from tracker.core.access.system import condition, system_scope
 from tracker.core.base.transaction import Reading

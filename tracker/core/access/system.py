@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, FromClause
 
-from tracker.core.access.marks import as_system
+from tracker.core.design.marks import as_system
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, delete, insert, literal_column, text
 
-from tracker.core.access.marks import MARK
+from tracker.core.design.marks import MARK
 from tracker.core.access.rights import READ, rights
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading

@@ -136,20 +136,18 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
     mine = rights(reading)
     fields = [each for each in tracker.fields.values() if mine.level(each) >= MASKED and not each.computed]
     item = get_item(reading, tracker, item_id, fields=fields, trash=True)
-    later = {
-        info.id
-        for info in change_set_infos(reading, _change_sets_of(reading, tracker, item_id)).values()
-        if info.at > moment
-    }
-    if item.created_cs in later:
-        return None
-    trashed = item.deleted_cs is not None and item.deleted_cs not in later
     table = tables.revision
     rows = reading.execute(
         select(table.c.diff, table.c.change_set_id)
         .where(table.c.tracker_id == tracker.id, table.c.item_id == item_id, clauses.as_system(tracker))
         .order_by(table.c.version.desc())
-    )
+    ).all()
+    trashings = {row.diff["deleted_cs"][0] for row in rows if "deleted_cs" in row.diff}
+    met = {item.created_cs, item.deleted_cs, *trashings, *(row.change_set_id for row in rows)}
+    later = {info.id for info in change_set_infos(reading, met).values() if info.at > moment}
+    if item.created_cs in later:
+        return None
+    trashed = item.deleted_cs is not None and item.deleted_cs not in later
     back: dict[str, Any] = {}
     for row in rows:
         if row.change_set_id in later:
@@ -157,21 +155,6 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
             if "deleted_cs" in row.diff:
                 trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
     return None if trashed else _walked_back(fields, item.values, back)
-
-
-def _change_sets_of(reading: Reading, tracker: Tracker, item_id: int) -> set[int]:
-    table, revision = tracker.table, tables.revision
-    row = reading.execute(
-        select(table.c.created_cs, table.c.deleted_cs).where(
-            table.c.id == item_id, clauses.as_system(tracker)
-        )
-    ).one()
-    revised = reading.execute(
-        select(revision.c.change_set_id).where(
-            revision.c.tracker_id == tracker.id, revision.c.item_id == item_id, clauses.as_system(tracker)
-        )
-    ).scalars()
-    return {*revised, row.created_cs} | ({row.deleted_cs} - {None})
 
 
 def _walked_back(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal_column, not_, select, text
+from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, literal_column, not_, or_, select, text
 
 from tracker.core.access import clauses
 from tracker.core.ask.rows import Item, RowReader
@@ -49,9 +49,14 @@ def undo_trashing(change: ChangeSet, tracker: Tracker, cs: int, *, between: Betw
 
 
 def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
-    """Trash what the change set created, unless it was edited with effect since, or others need it."""
+    """Trash what the change set created or restored, unless it was edited with effect since, or others need it."""
     table = tracker.table
-    made = and_(table.c.created_cs == cs, table.c.deleted_cs.is_(None), table.c.id.between(*between))
+    restored = select(revision.c.item_id).where(_of(tracker, cs, between), _restores(change))
+    made = and_(
+        or_(table.c.created_cs == cs, table.c.id.in_(restored)),
+        table.c.deleted_cs.is_(None),
+        table.c.id.between(*between),
+    )
     allowed = clauses.where(change, "trash", tracker, form="set")
     conflicts = _listed(change, tracker, and_(made, not_(allowed)), "you may not move it to the trash")
     later = exists(
@@ -63,9 +68,7 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     )
     edited = [
         item_id
-        for item_id in change.execute(
-            select(table.c.id).where(made, later, clauses.as_system(tracker))
-        ).scalars()
+        for item_id in change.execute(select(table.c.id).where(made, later, clauses.as_system(tracker))).scalars()
         if _has_net_effect(change, tracker, item_id, cs)
     ]
     conflicts += [Conflict(tracker.key, item_id, "", "it was changed since") for item_id in edited]
@@ -76,15 +79,27 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     return conflicts
 
 
-def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
-    """Give the items that the change set changed their old values back."""
-    table = tracker.table
-    here = and_(
+def _of(tracker: Tracker, cs: int, between: Between) -> ColumnElement[bool]:
+    """Return the clause for the revisions of a change set in a range of items."""
+    return and_(
         revision.c.tracker_id == tracker.id,
         revision.c.change_set_id == cs,
         revision.c.item_id.between(*between),
         clauses.as_system(tracker),
     )
+
+
+def _restores(change: ChangeSet) -> ColumnElement[bool]:
+    """Return the clause for revisions that brought an item back from the trash."""
+    if change.dialect == "sqlite":
+        return literal_column("json_type(sys_revision.diff, '$.deleted_cs')").is_not(None)
+    return literal_column("jsonb_exists(sys_revision.diff, 'deleted_cs')", Boolean())
+
+
+def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
+    """Give the items that the change set changed their old values back."""
+    table = tracker.table
+    here = and_(_of(tracker, cs, between), not_(_restores(change)))
     joined = select(revision.c.item_id, revision.c.version, revision.c.diff).join(
         table, table.c.id == revision.c.item_id
     )
@@ -188,10 +203,12 @@ def _has_net_effect(change: ChangeSet, tracker: Tracker, item_id: int, cs: int) 
     first: dict[str, Any] = {}
     last: dict[str, Any] = {}
     for row in rows:
-        if row.change_set_id != cs:
-            for name, (old, new) in row.diff.items():
-                first.setdefault(name, old)
-                last[name] = new
+        if row.change_set_id == cs:
+            first, last = {}, {}  # what came before is not "since"
+            continue
+        for name, (old, new) in row.diff.items():
+            first.setdefault(name, old)
+            last[name] = new
     return any(first[name] != last[name] for name in first if name != "deleted_cs")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, delete, literal_column, select, text, update
 
 from tracker.core.access import clauses
-from tracker.core.access.marks import MARK
+from tracker.core.design.marks import MARK
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import Tracker

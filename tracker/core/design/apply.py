@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, literal_column, select, update
+from sqlalchemy import insert, select, update
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
@@ -15,6 +15,7 @@ from tracker.core.design import ddl
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.definitions import KINDS, FieldDef
 from tracker.core.design.difference import Plan, Step
+from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
 from tracker.core.design.words import follow_design
 from tracker.errors import DesignChanged, Invalid, Refused
@@ -77,7 +78,7 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
 
 def _holds_items(change: ChangeSet, tracker: Tracker) -> bool:
     table = tracker.table
-    held = select(table.c.id).where(table.c.deleted_cs.is_(None), literal_column(f"/*access:{table.name}*/ 1 = 1"))
+    held = select(table.c.id).where(table.c.deleted_cs.is_(None), as_system(tracker))
     return change.execute(held.limit(1)).first() is not None
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, literal_column
+from sqlalchemy import delete
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.definitions import LEVELS
+from tracker.core.design.marks import own_work
 
 ITEM_BITS, CLASS_BITS = 36, 4
 MOST_CLASSES = 1 << CLASS_BITS
@@ -56,5 +57,5 @@ def follow_design(change: ChangeSet, old: Tracker, new: Tracker) -> None:
         return
     table = tables.search
     low, high = key_of(new.id, 0), key_of(new.id + 1, 0) - 1
-    change.execute(delete(table).where(table.c.key.between(low, high), literal_column("/*access*/ 1 = 1")))
+    change.execute(delete(table).where(table.c.key.between(low, high), own_work()))
     change.queue("search_rebuild", {"tracker": new.id})

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
-from tracker.core.access.marks import as_system
+from tracker.core.design.marks import as_system
 from tracker.core.base.actor import system
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.store import trackers

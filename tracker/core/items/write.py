@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
-from tracker.core.access.marks import MARK
+from tracker.core.design.marks import MARK
 from tracker.core.access.rights import require, require_fields, rights
 from tracker.core.ask import search
 from tracker.core.ask.page import get_item

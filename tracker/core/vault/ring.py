@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import ColumnClause
 from tracker.core.base import tables
 from tracker.core.base.house import read_setting
 from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.design.marks import own_work
 from tracker.core.vault import form
 from tracker.core.vault.keys import KeyProvider, MasterKey, provider_for
 from tracker.errors import Sealed
@@ -235,5 +236,5 @@ def _holds_values(reading: Reading, items: str, name: str) -> bool:
     if not looking.has_table(items) or name not in {each["name"] for each in looking.get_columns(items)}:
         return False
     physical: ColumnClause[str] = column(name)
-    held = select(physical).select_from(table(items)).where(physical.is_not(None)).limit(1)
+    held = select(physical).select_from(table(items)).where(physical.is_not(None), own_work(items)).limit(1)
     return reading.execute(held).first() is not None

@@ -1,0 +1,63 @@
+"""Showing one sealed or masked value: a right of its own, recorded before anyone sees it."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert
+
+from tracker.core.access.rights import MASKED, READ, readable, rights
+from tracker.core.ask.page import get_item
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.vault.seal import mask as mask
+from tracker.core.vault.seal import vault
+from tracker.errors import Forbidden, Unknown
+
+__all__ = ["is_masked", "mask", "may_reveal", "reveal"]
+
+
+def is_masked(reading: Reading, field: BoundField) -> bool:
+    """Say whether a field's value is shown as a mask: sealed, or the actor's level is `masked`."""
+    return field.sealed or rights(reading).level(field) == MASKED
+
+
+def may_reveal(reading: Reading, field: BoundField) -> bool:
+    """Say whether the actor may see the plain value behind the mask."""
+    mine = rights(reading)
+    return mine.level(field) >= MASKED and mine.reveals(field)
+
+
+def reveal(change: ChangeSet, tracker: Tracker, item_id: int, key: str) -> str | None:
+    """Return the canonical text of a sealed or masked value, or None when it is empty.
+
+    The entry in `sys_audit` is written first, in the change's transaction: hand the text on only after the
+    change is committed.
+
+    :raises Unknown: there is no such field for the actor.
+    :raises NotFound: no such item among those the actor may view.
+    :raises Forbidden: the actor sees the mask, but may not lift it.
+    :raises Sealed: the vault is shut, or the value does not open.
+    """
+    item = get_item(change, tracker, item_id, fields=())
+    field, mine = tracker.fields.get(key), rights(change)
+    if field is None or mine.level(field) < MASKED:
+        raise Unknown("field", key, readable(change, tracker))
+    if not mine.reveals(field) and (field.sealed or mine.level(field) < READ):
+        raise Forbidden("show", field.label)
+    change.execute(
+        insert(tables.audit),
+        {
+            "at": change.now,
+            "actor_id": change.actor.user_id,
+            "actor_name": change.actor.name,
+            "action": "reveal",
+            "tracker_id": tracker.id,
+            "item_id": item.id,
+            "field_id": field.id,
+            "detail": {"door": change.door},
+        },
+    )
+    value = get_item(change, tracker, item_id, fields=[field]).values[key]
+    if value is None:
+        return None
+    return vault(change).open(change, tracker, field, item.uid, value) if field.sealed else field.type.text(value)
