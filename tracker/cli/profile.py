@@ -1,10 +1,174 @@
-"""`tracker profile`: validate, plan, apply and demo data."""
+"""`tracker profile`: validate, plan and apply profiles, and their demo data."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
+
+from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.group import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracker.core.profile.plan import ProfilePlan
+    from tracker.core.profile.read import Profile
+
+_NAME = click.argument("name", metavar="NAME|FILE")
+_SET = click.option("--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
 def profile() -> None:
-    """Profiles: whole configurations in one file."""
+    """Profiles: whole configurations, each in one file."""
+
+
+@profile.command("list")
+@_JSON
+@pass_cli
+def list_profiles(cli: Cli, *, as_json: bool) -> None:
+    """List the profiles that come with Tracker, and those that are applied."""
+    from tracker.core.profile.files import shipped
+    from tracker.core.profile.kept import applied_profiles
+
+    with cli.workspace.read(cli.actor) as reading:
+        applied = {name: each for name, each in applied_profiles(reading).items() if not each.undone}
+    rows = [
+        (name, applied[name].version if name in applied else "", "applied" if name in applied else "")
+        for name in sorted({*shipped(), *applied})
+    ]
+    if as_json:
+        echo_json([{"profile": name, "version": version, "applied": bool(state)} for name, version, state in rows])
+        return
+    click.echo(table(rows, ("profile", "version", "state")))
+
+
+@profile.command("validate")
+@_NAME
+@pass_cli
+def validate(cli: Cli, name: str) -> None:
+    """Check a profile without applying it; every problem is told with its place."""
+    found = read(cli, name)
+    questions = f", {len(found.questions)} question(s)" if found.questions else ""
+    click.echo(f"{found.name} {found.version} is valid{questions}.")
+
+
+@profile.command("plan")
+@_NAME
+@_SET
+@_JSON
+@pass_cli
+def plan_profile(cli: Cli, name: str, *, answers: tuple[str, ...], as_json: bool) -> None:
+    """Show what applying a profile would do; nothing is done."""
+    plan = _plan(cli, name, answers)
+    if as_json:
+        echo_json(plan.to_json())
+        return
+    _show(plan)
+    click.echo(f"{len(plan.steps)} step(s) planned.")
+
+
+@profile.command("apply")
+@_NAME
+@_SET
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--allow-loss", is_flag=True, help="Also run steps that take something away.")
+@pass_cli
+def apply_profile(cli: Cli, name: str, *, answers: tuple[str, ...], dry_run: bool, allow_loss: bool) -> None:
+    """Configure the workspace as a profile describes, and print each step.
+
+    Running it twice changes nothing the second time.
+    """
+    plan = _plan(cli, name, answers)
+    _show(plan)
+    if dry_run:
+        click.echo(f"{len(plan.steps)} step(s) planned.")
+        return
+    if plan.losses and not allow_loss:
+        raise click.ClickException(f"{len(plan.losses)} step(s) take something away; --allow-loss runs them.")
+    _apply(cli, plan)
+    click.echo(f"{len(plan.steps)} step(s) done.")
+
+
+@profile.command("demo")
+@_NAME
+@click.option("--clear", is_flag=True, help="Take the demo data away again.")
+@pass_cli
+def demo(cli: Cli, name: str, *, clear: bool) -> None:
+    """Load the demo data of a profile, or clear it."""
+    from tracker.core.profile.demo import clear_demo, load_demo
+
+    found = read(cli, name)
+    if clear:
+        number = clear_demo(cli.workspace, cli.actor, found.name)
+        click.echo(f"Demo data cleared: {number} change set(s) undone.")
+    else:
+        click.echo(f"Demo data loaded: {load_demo(cli.workspace, cli.actor, found)} item(s).")
+
+
+def read(cli: Cli, name: str) -> Profile:
+    """Read and check a profile against this workspace."""
+    from tracker.core.profile.read import Ground, read_profile
+
+    with cli.workspace.read(cli.actor) as reading:
+        return read_profile(name, Ground.of(reading))
+
+
+def apply_if_new(cli: Cli, name: str, answers: Iterable[str]) -> None:
+    """Apply a profile unless it is applied; then it stays as its admins have it."""
+    from tracker.core.profile.kept import applied_profiles
+
+    found = read(cli, name)
+    with cli.workspace.read(cli.actor) as reading:
+        held = applied_profiles(reading).get(found.name)
+    if held is not None and not held.undone:
+        return
+    plan = _plan(cli, name, answers)
+    if plan.losses:
+        raise click.ClickException(f"The profile would take something away; run: tracker profile apply {name}")
+    _apply(cli, plan)
+    click.echo(f"Applied {found.title}: {len(plan.steps)} step(s).")
+
+
+def load_demo_if_new(cli: Cli, name: str) -> None:
+    """Load the demo data of a profile unless they are there."""
+    from tracker.core.profile.demo import load_demo
+    from tracker.core.profile.kept import applied_profiles
+
+    found = read(cli, name)
+    with cli.workspace.read(cli.actor) as reading:
+        if applied_profiles(reading)[found.name].demo_cs:
+            return
+    click.echo(f"Loaded demo data: {load_demo(cli.workspace, cli.actor, found)} item(s).")
+
+
+def _plan(cli: Cli, name: str, answers: Iterable[str]) -> ProfilePlan:
+    from tracker.core.profile.plan import plan
+
+    given: dict[str, Any] = {}
+    for each in answers:
+        question, equals, answer = each.partition("=")
+        if not equals:
+            raise click.UsageError(f"Write --set QUESTION=ANSWER, not “{each}”.")
+        given[question.strip()] = answer.strip()
+    found = read(cli, name)
+    with cli.workspace.read(cli.actor) as reading:
+        return plan(reading, found, given or None)
+
+
+def _apply(cli: Cli, plan: ProfilePlan) -> None:
+    from tracker.core.profile.apply import apply
+
+    with cli.workspace.change(
+        cli.actor, door="cli", kind="profile", reason=f"apply {plan.profile.name}", quiet=True, designing=True
+    ) as change:
+        apply(change, plan)
+
+
+def _show(plan: ProfilePlan) -> None:
+    for sentence in plan.sentences:
+        click.echo(sentence)
+    for step in plan.losses:
+        click.echo(f"Takes something away: {step.sentence}", err=True)
