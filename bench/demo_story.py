@@ -38,6 +38,9 @@ LETTERS = {
     "participation": "b",
     "task": "t",
     "person": "p",
+    "project": "w",
+    "activity": "v",
+    "document": "j",
 }  # begin the names of items
 Pick = TypeVar("Pick")
 

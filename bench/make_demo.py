@@ -1,6 +1,6 @@
-"""Write the demo data of the profile nonprofit_membership: the same lines on every machine.
+"""Write the demo data of the shipped profiles: the same lines on every machine.
 
-    python bench/make_demo.py [-o FILE]
+    python bench/make_demo.py [-o FOLDER]
 
 Three years of an association: people join, pay, give, move, help, leave. Days are counted before today, so that
 the data never grows old. Lines with the same time, author and reason are one change set, as a day's work is.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_members import basics, households, members, money_came, organisations, ties
+from demo_outreach import outreach
 from demo_story import (
     EVENTS_LEAD,
     FUNDRAISER,
@@ -29,7 +30,7 @@ from demo_story import (
 from demo_words import CAMPAIGNS, EVENTS, FUNDS, TAGS, TOWNS
 
 SUMS = ("20.00", "25.00", "50.00", "50.00", "100.00", "120.00")
-SHIPPED = Path(__file__).parent.parent / "profiles" / "nonprofit_membership.demo.jsonl"
+SHIPPED = Path(__file__).parent.parent / "profiles"
 
 
 # -- gifts ----------------------------------------------------------------------------------------
@@ -295,13 +296,14 @@ def story_of_three_years() -> Story:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=SHIPPED)
-    target = parser.parse_args().output
-    text = story_of_three_years().text()
-    target.write_text(text, encoding="utf-8")
-    print(f"{text.count(chr(10))} events in {target}")
+    parser.add_argument("-o", "--output", type=Path, default=SHIPPED, help="folder for the two files")
+    folder = parser.parse_args().output
+    for profile, story in (("nonprofit_membership", story_of_three_years()), ("esfri_outreach", outreach())):
+        text = story.text()
+        (folder / f"{profile}.demo.jsonl").write_text(text, encoding="utf-8")
+        print(f"{text.count(chr(10))} events of {profile}")
 
 
 if __name__ == "__main__":
