@@ -9,14 +9,16 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, MetaData, Table, false, insert, select, true
+from sqlalchemy.dialects import sqlite
 
 from tracker.core.base import tables
 from tracker.core.base.database import Database
-from tracker.core.design.bound import Tracker, Trackers
+from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.definitions import Design, FieldDef, GroupDef, TrackerDef
-from tracker.core.language.expression import compile_expression
+from tracker.core.language.expression import Typed, compile_expression
 from tracker.core.language.scope import SystemScope, late_values
 from tracker.fields import BUILTIN
+from tracker.fields.base import Kind
 from tracker.fields.registry import TypeRegistry
 
 TODAY = date(2026, 11, 24)
@@ -70,6 +72,13 @@ PERSON = TrackerDef(
         account="iban",
         secret_account=("iban", {"encrypted": True, "search": "exact"}),
         pin="secret",
+        substitute="line",
+        zero="integer",
+        nothing="integer",
+        biggest="integer",
+        unsaid="yes_no",
+        no_day="date",
+        spouse=("link", {"to": "person"}),
         household=("link", {"to": "household"}),
         friends=("links", {"to": "person", "roles": ["Best", "Old"], "dated": True}),
         keeper="user",
@@ -153,11 +162,19 @@ class ReaderScope(SystemScope):
         return false() if tracker.key in self.blocked else true()
 
 
+def is_condition(typed: Typed) -> bool:
+    """Say whether an expression is true or false."""
+    return typed.kind is Kind.BOOLEAN
+
+
+def blind(_field: BoundField, text: str) -> str:
+    """Return what stands for a blind index here."""
+    return f"blind:{text}"
+
+
 def system_scope(trackers: Trackers = TRACKERS, **changed: Any) -> SystemScope:
     """Return a scope that sees everything, on the day of the tests."""
-    made = SystemScope(
-        trackers, TODAY, NOW, zone="Europe/Vienna", user_id=7, blind_index=lambda each, text: f"blind:{text}"
-    )
+    made = SystemScope(trackers, TODAY, NOW, zone="Europe/Vienna", user_id=7, blind_index=blind)
     return replace(made, **changed)
 
 
@@ -258,3 +275,21 @@ def matching(
     found = compile_expression(text, tracker=tracker, table=tracker.table, scope=scope, form=form)
     statement = select(tracker.table.c.id).where(found.sql).order_by(tracker.table.c.id)
     return list(connection.execute(statement, late_values(scope, found.late)).scalars())
+
+
+def table(key: str) -> Any:
+    """Return the item table of a tracker."""
+    return TRACKERS.get(key).table
+
+
+def compiled(text: str, *, key: str = "person", scope: Any = None, form: Any = "page") -> Typed:
+    """Compile an expression of a tracker."""
+    scope = scope or system_scope()
+    tracker = scope.trackers.get(key)
+    return compile_expression(text, tracker=tracker, table=tracker.table, scope=scope, form=form)
+
+
+def sql(clause: Any) -> str:
+    """Return a clause as one line of SQLite's SQL, constants written out."""
+    text = str(clause.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    return " ".join(text.split())

@@ -290,11 +290,14 @@ def _concat_postgresql(element: Concat, compiler: SQLCompiler, **kwargs: Any) ->
 
 # -- days and moments -----------------------------------------------------------------------------
 
-_DAY_KEPT = (
-    "nullif(nullif(greatest(least(%s, DATE '10000-01-01'), DATE '0001-12-31 BC'),"
-    " DATE '10000-01-01'), DATE '0001-12-31 BC')"
+# PostgreSQL's days begin in 4713 BC, so the sum is made 12,000 years (whole cycles of leap years) later.
+_LATER = "INTERVAL '12000 years'"
+_ENDS = ("DATE '12000-12-31'", "DATE '22000-01-01'")
+_MOVED = (
+    f"CAST(nullif(nullif(greatest(least(CAST({{0}} + {_LATER} + make_interval(%s => "
+    f"CAST(greatest(least({{1}}, %d), -%d) AS INTEGER)) AS DATE), {_ENDS[1]}), {_ENDS[0]}),"
+    f" {_ENDS[1]}), {_ENDS[0]}) - {_LATER} AS DATE)"
 )
-_COUNT_KEPT = "CAST(greatest(least({1}, %d), -%d) AS INTEGER)"
 
 
 class AddDays(_Day):
@@ -309,19 +312,15 @@ class AddYears(_Day):
     """A day plus a number of years; 29 February clamps."""
 
 
-_SHIFTS = {
-    AddDays: ("days", f"({{0}} + {_COUNT_KEPT % (4_000_000, 4_000_000)})"),
-    AddMonths: (
-        "months",
-        f"CAST({{0}} + make_interval(months => {_COUNT_KEPT % (120_000, 120_000)}) AS DATE)",
-    ),
-    AddYears: ("years", f"CAST({{0}} + make_interval(years => {_COUNT_KEPT % (10_000, 10_000)}) AS DATE)"),
-}
-for _cls, (_unit, _text) in _SHIFTS.items():
+for _cls, _unit, _most in (
+    (AddDays, "days", 4_000_000),
+    (AddMonths, "months", 120_000),
+    (AddYears, "years", 10_000),
+):
     _written(
         _cls,
         sqlite=_form(f"tracker_date_add({{0}}, {{1}}, '{_unit}')"),
-        postgresql=_form(_DAY_KEPT % _text),
+        postgresql=_form(_MOVED % (_unit, _most, _most)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.types import NullType
 
 from tracker.core.language.compare import adapted
 from tracker.core.language.refusal import ExpressionError
@@ -62,5 +63,5 @@ def unified(values: Sequence[Value], scope: Scope) -> list[Value]:
 
 def typed_as(sql: Typeable, values: Sequence[Value]) -> Typeable:
     """Give SQL the type of the first value that is not NULL; CASE would take that of a NULL."""
-    sql.type = next(each.sql.type for each in values if not each.is_null)
+    sql.type = next(each.sql.type for each in values if not isinstance(each.sql.type, NullType))
     return sql
