@@ -315,7 +315,7 @@ def plain(reading, tracker, item) -> dict[str, Any]:
 
     values = dict(item.values)
     if values.get("secret") is not None:
-        values["secret"] = vault(reading).open(reading, tracker, tracker.fields["secret"], item.uid, values["secret"])
+        values["secret"] = vault(reading).open(reading, tracker, tracker.fields["secret"], item.uid, values["secret"].stored)
     return filled(values)
 
 

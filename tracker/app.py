@@ -8,7 +8,8 @@ from tracker.core.base.database import Database
 from tracker.core.base.hooks import Hooks
 from tracker.core.base.registered import collect, collect_types
 from tracker.core.base.secret import ensure_secret
-from tracker.core.base.workspace import Workspace
+from tracker.core.base.workspace import Language, Workspace
+from tracker.core.language.computed import check_circles, settle_kinds
 from tracker.core.vault.keys import local_provider
 from tracker.hookspecs import StartContext
 from tracker.plugins import builtin_types
@@ -31,8 +32,14 @@ def open_workspace(settings: Settings) -> Workspace:
     ctx = StartContext(home=settings.home, url=settings.url)
     types = collect_types(hooks, ctx)
     collect(hooks, ctx)
-    workspace = Workspace(Database(settings.database_url), home=settings.home, types=types, hooks=hooks,
-        key_provider=local_provider(settings.master_key_file))
+    workspace = Workspace(
+        Database(settings.database_url),
+        home=settings.home,
+        types=types,
+        hooks=hooks,
+        key_provider=local_provider(settings.master_key_file),
+        language=Language(settle_kinds, check_circles),
+    )
     try:
         workspace.upgrade()
         ensure_secret(workspace, settings.secret_file)

@@ -102,16 +102,18 @@ def get_item(
     fields: Sequence[BoundField] | None = None,
     action: str = "view",
     trash: bool = False,
+    masking: bool = True,
 ) -> Item:
     """Return one item with the fields that the actor may see.
 
     :param trash: look among the trashed ones too, if the actor may restore.
+    :param masking: False reads masked fields too, for the engine's own work.
     :raises NotFound: it is not there, or not open to the actor: one answer for both.
     """
     require(reading, action, tracker)
     table = tracker.table
     chosen = shown(reading, tracker) if fields is None else fields
-    rows = RowReader(reading, tracker, chosen, table)
+    rows = RowReader(reading, tracker, chosen, table, masking=masking)
     clause = clauses.where(reading, action, tracker)
     here = and_(clause, table.c.deleted_cs.is_(None))
     if trash:

@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, select
 
 from tracker.core.access.clauses import as_system
+from tracker.core.access.rights import READ, rights
 from tracker.core.access.scope import scope_of
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Tracker
+from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Masked, Tracker
 from tracker.core.language.computed import Typed, compute
-
-MASK = "•••• •••• ••••"
 
 
 @dataclass(slots=True)
@@ -36,9 +35,19 @@ class RowReader:
     """Selects and reads some fields of a tracker's items."""
 
     def __init__(
-        self, reading: Reading, tracker: Tracker, fields: Sequence[BoundField], table: FromClause
+        self,
+        reading: Reading,
+        tracker: Tracker,
+        fields: Sequence[BoundField],
+        table: FromClause,
+        *,
+        masking: bool = True,
     ) -> None:
+        """Prepare to read `fields`; the engine's own work passes `masking=False`, once rights were asked for."""
         self.tracker = tracker
+        mine = rights(reading)
+        self._masked = [each for each in fields if masking and mine.level(each) < READ]
+        fields = [each for each in fields if each not in self._masked]
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in SYSTEM_COLUMNS]
         self._stored: list[tuple[BoundField, int, int]] = []
         self._computed: list[tuple[BoundField, int, Typed]] = []
@@ -64,6 +73,9 @@ class RowReader:
             for item, row in zip(items, rows, strict=True):
                 item.values[each.key] = typed.value(row[place])
         self._add_sides(reading, items)
+        for each in self._masked:
+            for item in items:
+                item.values[each.key] = Masked()
         return items
 
     def _add_sides(self, reading: Reading, items: Sequence[Item]) -> None:

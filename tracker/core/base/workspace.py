@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,18 @@ from tracker.fields.registry import TypeRegistry
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Language:
+    """What the expression language does to a design: floors below it ask through here.
+
+    `settle(trackers)` tells computed fields what they give, once the design is bound;
+    `check(trackers)` refuses a design in which a computed field needs itself.
+    """
+
+    settle: Callable[[Any], None] = lambda _trackers: None
+    check: Callable[[Any], None] = lambda _trackers: None
+
+
 class Workspace:
     """One per process. Everything starts with `read(actor)` or `change(actor, door=...)`."""
 
@@ -31,6 +44,7 @@ class Workspace:
         hooks: Hooks,
         clock: Callable[[], datetime] = utc_now,
         key_provider: object | None = None,
+        language: Language | None = None,
     ) -> None:
         self.database = database
         self.home = home
@@ -38,6 +52,7 @@ class Workspace:
         self.hooks = hooks
         self.clock = clock
         self.key_provider = key_provider
+        self.language = language or Language()
         self._kept: dict[str, tuple[object, Any]] = {}
         self._lock = Lock()
 
@@ -70,21 +85,26 @@ class Workspace:
         :param designing: the block changes definitions or settings; other writers wait for it.
         :param resumed: the open change set that this transaction goes on with.
         """
-        with self.database.writing() as connection:
-            change = ChangeSet(
-                self,
-                connection,
-                actor,
-                door=door,
-                kind=kind,
-                reason=reason,
-                undoes=undoes,
-                quiet=quiet,
-                designing=designing,
-                resumed=resumed,
-            )
-            yield change
-            change.finish()
+        try:
+            with self.database.writing() as connection:
+                change = ChangeSet(
+                    self,
+                    connection,
+                    actor,
+                    door=door,
+                    kind=kind,
+                    reason=reason,
+                    undoes=undoes,
+                    quiet=quiet,
+                    designing=designing,
+                    resumed=resumed,
+                )
+                yield change
+                change.finish()
+        except BaseException:
+            if designing:
+                self.forget()  # what was cached for numbers that never came to be
+            raise
 
     def upgrade(self) -> None:
         """Bring the system tables up to this version; on SQLite a copy of an older file is kept."""

@@ -180,7 +180,7 @@ def _walked_back(
 
 def _stored(field: BoundField, value: Any) -> tuple[Any, ...]:
     if field.sealed:
-        return (value, *(None for _each in field.columns[1:]))
+        return (value.stored, *(None for _each in field.columns[1:]))
     return field.dump(value)
 
 

@@ -183,8 +183,7 @@ def _value(each: BoundField, state: Any) -> Any:
 def _live_item(change: ChangeSet, tracker: Tracker, item_id: int) -> Item | None:
     table = tracker.table
     reader = RowReader(
-        change, tracker, [each for each in tracker.all_fields.values() if not each.computed], table
-    )
+        change, tracker, [each for each in tracker.all_fields.values() if not each.computed], table, masking=False)
     found = change.execute(
         select(*reader.columns).where(
             table.c.id == item_id, table.c.deleted_cs.is_(None), clauses.where(change, "change", tracker)

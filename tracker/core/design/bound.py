@@ -6,10 +6,11 @@ A bound field answers every trait: a sealed one is neither searchable nor sortab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from markupsafe import Markup, escape
 from sqlalchemy import TableClause, column, table
 from sqlalchemy.sql.elements import ColumnClause
 
@@ -19,7 +20,7 @@ from tracker.errors import Invalid, Unknown
 from tracker.fields.base import CANONICAL, FieldType, Kind, Part, TextDialect
 from tracker.fields.registry import TypeRegistry
 from tracker.fields.storage import PlainText, Storage, Stored
-from tracker.i18n import Message, _
+from tracker.i18n import PLAIN, Message, Reader, _
 
 SYSTEM_COLUMNS = ("id", "uid", "version", "created_cs", "changed_cs", "deleted_cs", "owner_id", "group_id")
 
@@ -40,6 +41,19 @@ class Physical:
     def sql(self) -> ColumnClause[Any]:
         """The column for statements."""
         return column(self.name, self.part.storage.sql_type)
+
+
+MASK = "•••• •••• ••••"  # of constant length: it tells nothing of the value
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Stands for a value that is not shown: sealed, or masked for this reader."""
+
+    stored: str | None = field(default=None, repr=False)  # the ciphertext of a sealed one
+
+    def __str__(self) -> str:
+        return MASK
 
 
 class Gone(FieldType):
@@ -128,10 +142,26 @@ class BoundField:
         return (None,) * len(self.columns) if value is None else self.type.dump(value)
 
     def load(self, stored: Sequence[Stored]) -> Any:
-        """Return the value (element when `many`) from stored columns; for a sealed one, its ciphertext."""
+        """Return the value (element when `many`) from stored columns; `Masked` for a sealed one."""
         if stored[0] is None:
             return None
-        return stored[0] if self.sealed else self.type.load(stored)
+        return Masked(str(stored[0])) if self.sealed else self.type.load(stored)
+
+    # -- showing ------------------------------------------------------------------------------
+
+    def text(self, value: Any) -> str:
+        """Return the canonical text; empty for None, a mask for what is not shown."""
+        return "" if value is None else MASK if isinstance(value, Masked) else self.type.text(value)
+
+    def format(self, value: Any, reader: Reader = PLAIN) -> str:
+        """Show a value to a person, in plain text; empty for None, a mask for what is not shown."""
+        return "" if value is None else MASK if isinstance(value, Masked) else self.type.format(value, reader)
+
+    def html(self, value: Any, reader: Reader = PLAIN) -> Markup:
+        """Show a value on a page; empty for None, a mask for what is not shown."""
+        if value is None or isinstance(value, Masked):
+            return escape(self.format(value, reader))
+        return self.type.html(value, reader)
 
     # -- traits -------------------------------------------------------------------------------
 

@@ -177,6 +177,7 @@ class GroupDef(Definition):
     help: str = ""
     includes: tuple[str, ...] = ()
     external: str = ""  # its code elsewhere, such as a NGI code
+    countries: tuple[str, ...] = ()  # ISO codes of those it stands for: imports find it by them
     grants: tuple[GrantDef, ...] = ()
 
 

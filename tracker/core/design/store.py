@@ -15,9 +15,13 @@ from tracker.core.design.definitions import CHILD_KINDS, KINDS, Definition, Desi
 
 def trackers(reading: Reading) -> Trackers:
     """Return all trackers as they stand in this transaction."""
-    return reading.workspace.kept(
-        "design", reading.versions[:2], lambda: Trackers.bind(read_design(reading), reading.workspace.types)
-    )
+
+    def bind() -> Trackers:
+        bound = Trackers.bind(read_design(reading), reading.workspace.types)
+        reading.workspace.language.settle(bound)
+        return bound
+
+    return reading.workspace.kept("design", reading.versions[:2], bind)
 
 
 def tracker(reading: Reading, key: str) -> Tracker:

@@ -207,7 +207,7 @@ def reindex_items(
 ) -> int:
     """Write the words of all items of a clause anew, in batches; return how many."""
     table, last, done = tracker.table, 0, 0
-    reader = RowReader(change, tracker, search.searched_fields(tracker), table)
+    reader = RowReader(change, tracker, search.searched_fields(tracker), table, masking=False)
     while True:
         found = change.execute(
             select(*reader.columns)

@@ -115,7 +115,8 @@ def change_item(
     tracker = judge.current(change, tracker)
     require(change, "change", tracker)
     require_fields(change, tracker, set(values))
-    old = get_item(change, tracker, item_id, fields=list(tracker.fields.values()))
+    stored = [each for each in tracker.fields.values() if not each.computed]
+    old = get_item(change, tracker, item_id, fields=stored, masking=False)
     if version is not None and old.version != version:
         raise Stale(tracker.title_one, item_id, sent=version)
     refusals = Refusals()
@@ -334,7 +335,7 @@ def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, v
     held = old.values.get(each.key)
     if not each.sealed or held is None or value is None:
         return bool(held == value)
-    return vault(change).open(change, tracker, each, old.uid, held) == each.type.text(value)
+    return vault(change).open(change, tracker, each, old.uid, held.stored) == each.type.text(value)
 
 
 def _stored_before(change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int) -> rows.Row:
