@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from markupsafe import Markup
 
 from tracker.core.access.rights import rights, visible_trackers
@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
         nav_icon=nav_icon,
         tracker_icon=tracker_icon,
         shell=shell,
+        is_there=is_there,
         to_tracker=to_tracker,
         to_item=to_item,
         initials=words.initials,
@@ -73,6 +74,12 @@ def to_tracker(key: str, *parts: str, **query: str) -> str:
 def to_item(key: str, item_id: int) -> str:
     """Return the address of an item's page."""
     return f"{request.script_root}/t/{key}/{item_id}"
+
+
+def is_there(address: str) -> bool:
+    """Say whether a page answers at this address: a part that is not installed is not linked to."""
+    path = address.partition("?")[0].removeprefix(request.script_root)
+    return bool(current_app.url_map.bind("").test(path, "GET"))
 
 
 def nav_icon(name: str, size: str = "") -> Markup:

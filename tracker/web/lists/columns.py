@@ -1,0 +1,215 @@
+"""Which columns a list has, and its cells: ready strings, made column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from tracker.core.access.people import names_of
+from tracker.core.access.rights import READ, Rights, rights, shown
+from tracker.core.ask.names import name_fields, name_of, names
+from tracker.core.ask.page import Page
+from tracker.core.ask.rows import Item
+from tracker.core.design.bound import MASK
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.store import trackers
+from tracker.fields.base import Kind
+from tracker.web import assets, words
+from tracker.web.showing import to_item
+
+MOST_COLUMNS = 9
+FILLED_TO = 6  # where nothing stands out, a list still has some columns
+TOWNS = ("town", "city", "place", "country")
+PEOPLE_ICONS = frozenset({"user", "users", "users-group", "user-circle", "user-plus", "id-badge"})
+Cells = list[Markup]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column beside the name."""
+
+    field: BoundField
+    look: str  # classes of its cells
+
+    @property
+    def key(self) -> str:
+        """The field's key."""
+        return self.field.key
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item of a list: its name as a link, and the cells beside it, as ready HTML."""
+
+    id: int
+    name: str
+    address: str
+    cells: Sequence[Markup]
+
+
+def listable(reading: Reading, tracker: Tracker) -> list[BoundField]:
+    """Return the fields that can be columns beside the name."""
+    named = {each.key for each in name_fields(reading, tracker)}
+    return [each for each in shown(reading, tracker) if each.key not in named and not (each.computed and each.many)]
+
+
+def default_columns(reading: Reading, tracker: Tracker) -> list[str]:
+    """Return the columns of a list that names none: number, status, links, town, dates, money; never a sealed one."""
+    mine = rights(reading)
+    offered = [each for each in listable(reading, tracker) if not each.sealed and mine.level(each) >= READ]
+    picks: list[BoundField] = []
+    for fits, most in _ORDER:
+        picks += [each for each in offered if fits(each) and each not in picks][:most]
+    rest = [each for each in offered if each not in picks and not each.type.long and each.kind is not Kind.PARTS]
+    picks += rest[: max(0, FILLED_TO - 1 - len(picks))]
+    return [each.key for each in picks[: MOST_COLUMNS - 1]]
+
+
+_ORDER: tuple[tuple[Callable[[BoundField], bool], int], ...] = (
+    (lambda each: each.definition.type == "autonumber", 1),
+    (lambda each: each.definition.type == "status", 1),
+    (lambda each: each.definition.type == "link", 2),
+    (lambda each: each.key in TOWNS, 1),
+    (lambda each: each.kind is Kind.DATE, 2),
+    (lambda each: each.definition.type == "money", 2),
+)
+
+
+def chosen_columns(reading: Reading, tracker: Tracker, wanted: Iterable[str]) -> list[Column]:
+    """Return the columns of a list; those that the reader may not see, or that are gone, are left out."""
+    offered = {each.key: each for each in listable(reading, tracker)}
+    keys = [key for key in wanted if key in offered] or default_columns(reading, tracker)
+    fields = [offered[key] for key in keys]
+    return [Column(each, look) for each, look in zip(fields, _looks(fields), strict=True)]
+
+
+def _looks(fields: Sequence[BoundField]) -> list[str]:
+    """Return the classes of each column: its side, and its place in the two lines of a phone."""
+    phone = {each.key: "tk-p-x" for each in fields}
+    first = next((each.key for each in fields if each.definition.type in ("status", "choice")), "")
+    rest = [each.key for each in fields if each.key != first and each.definition.type != "autonumber"]
+    ends = [each.key for each in fields if each.kind is Kind.DATE and each.key in rest]
+    starts = [key for key in rest if key not in ends[:1]]
+    for key, place in ((first, "tk-p-s"), (next(iter(starts), ""), "tk-p-a"), (next(iter(ends or starts[1:]), ""), "tk-p-b")):
+        if key:
+            phone[key] = place
+    return [f"{'tk-end tk-num ' if is_at_end(each) else ''}{phone[each.key]}" for each in fields]
+
+
+def is_at_end(bound: BoundField) -> bool:
+    """Say whether a column stands at the end side: numbers and money."""
+    return bound.kind is Kind.NUMBER and not bound.sealed
+
+
+# -- cells ------------------------------------------------------------------------------------------
+
+
+def rows(reading: Reading, tracker: Tracker, columns: Sequence[Column], page: Page) -> list[Row]:
+    """Return the rows of a page. Names of linked items come with one query a tracker."""
+    named = name_fields(reading, tracker)
+    showing = _Showing(reading, columns, page.items)
+    made = [showing.cells(column, page.items) for column in columns]
+    return [
+        Row(
+            item.id,
+            name_of(named, item.id, item.values),
+            to_item(tracker.key, item.id),
+            [cells[number] for cells in made],
+        )
+        for number, item in enumerate(page.items)
+    ]
+
+
+def needed(reading: Reading, tracker: Tracker, columns: Sequence[Column]) -> list[str]:
+    """Return the keys of all fields that a list has to read."""
+    keys = [each.key for each in name_fields(reading, tracker)] + [column.key for column in columns]
+    return list(dict.fromkeys(keys))
+
+
+class _Showing:
+    """Makes cells; looks up what ids mean once a page."""
+
+    def __init__(self, reading: Reading, columns: Sequence[Column], items: Sequence[Item]) -> None:
+        self.reading = reading
+        self.reader = reading.actor.reader
+        self.mine: Rights = rights(reading)
+        self.mask = Markup('<span class="tk-sealed">{}<span class="mask">{}</span></span>').format(
+            assets.icon("lock", "s"), MASK
+        )
+        self.names = self._names(columns, items)
+
+    def cells(self, column: Column, items: Sequence[Item]) -> Cells:
+        bound, look = column.field, column.look
+        show = self._show(bound)
+        start = Markup('<td class="{}">').format(look) if look else Markup("<td>")
+        empty, end = start + Markup("</td>"), Markup("</td>")
+        values = (item.values.get(bound.key) for item in items)
+        return [empty if value is None else start + show(value) + end for value in values]
+
+    def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
+        if bound.sealed or self.mine.level(bound) < READ:
+            return lambda _value: self.mask
+        kind = _referring(bound)
+        if kind is not None:
+            known = self.names.get(kind, {})
+            target = kind.partition(":")[2]
+            return lambda value: Markup(", ").join(_link(known, target, each) for each in _ids(value))
+        html, reader = bound.type.html, self.reader
+        if bound.kind in (Kind.CHOICE, Kind.NUMBER, Kind.BOOLEAN):
+            return lambda value: html(value, reader)
+        return lambda value: Markup("<bdi>") + html(value, reader) + Markup("</bdi>")
+
+    def _names(self, columns: Sequence[Column], items: Sequence[Item]) -> dict[str, Mapping[int, str]]:
+        wanted: dict[str, set[int]] = {}
+        for column in columns:
+            kind = _referring(column.field)
+            if kind is not None and self.mine.level(column.field) >= READ:
+                ids = wanted.setdefault(kind, set())
+                for item in items:
+                    ids.update(_ids(item.values.get(column.key)))
+        return {kind: reference_names(self.reading, kind, ids) for kind, ids in wanted.items()}
+
+
+def reference_names(reading: Reading, kind: str, ids: set[int]) -> Mapping[int, str]:
+    """Return the names of what ids of a kind mean (`item:person`, `user:`, `group:`), as far as the actor may see."""
+    what, _mark, key = kind.partition(":")
+    if what == "user":
+        return names_of(reading, ids)
+    if what == "group":
+        return {each.id: each.title for each in trackers(reading).design.groups if each.id in ids}
+    target = trackers(reading).by_key.get(key)
+    return names(reading, target, ids) if target is not None else {}
+
+
+def _referring(bound: BoundField) -> str | None:
+    if bound.computed or bound.type.refers not in ("item", "user", "group"):
+        return None
+    return f"{bound.type.refers}:{bound.type.options.to if bound.type.refers == 'item' else ''}"
+
+
+def _ids(value: Any) -> list[int]:
+    if value is None:
+        return []
+    return [getattr(each, "target", each) for each in (value if isinstance(value, tuple) else (value,))]
+
+
+def _link(known: Mapping[int, str], target: str, each: int) -> Markup:
+    """Return one linked thing; one that the reader may not see is only its number, for it is the item's own value."""
+    if each not in known:
+        return Markup("<bdi>#{}</bdi>").format(each)
+    if not target:
+        return Markup("<bdi>{}</bdi>").format(known[each])
+    return Markup('<a href="{}"><bdi>{}</bdi></a>').format(to_item(target, each), known[each])
+
+
+def avatar(tracker: Tracker, name: str, item_id: int) -> Markup:
+    """Return the round mark with initials before a person's name; nothing for other things."""
+    if tracker.definition.icon not in PEOPLE_ICONS:
+        return Markup("")
+    return Markup('<span class="tk-ava tk-ava-s tk-{}" aria-hidden="true">{}</span>').format(
+        words.tone(item_id), escape(words.initials(name))
+    )
