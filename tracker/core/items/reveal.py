@@ -60,4 +60,8 @@ def reveal(change: ChangeSet, tracker: Tracker, item_id: int, key: str) -> str |
     value = get_item(change, tracker, item_id, fields=[field]).values[key]
     if value is None:
         return None
-    return vault(change).open(change, tracker, field, item.uid, value) if field.sealed else field.type.text(value)
+    return (
+        vault(change).open(change, tracker, field, item.uid, value)
+        if field.sealed
+        else field.type.text(value)
+    )

@@ -44,6 +44,7 @@ class Input(Field):
         self.optional = optional
         self.sealed = sealed
         self.sent = False
+        self.present = False  # it was on the page that was sent, filled or not
         self.kept = False  # a sealed value is stored, and an empty control leaves it
         self.cleared = False
         self.shown: Any = None
@@ -64,6 +65,7 @@ class Input(Field):
             self.shown = self.shape(data)
         if formdata is not None:
             self.take(formdata)
+            self.present = self.sent
             if self.sealed:
                 self._keep_or_clear(formdata)
 

@@ -2,10 +2,13 @@
 import htmx from './htmx.js'
 import { listenToKeys } from './keys.js'
 import { makePickers } from './pickers.js'
+import { hideOnLeaving, hideRevealed } from './reveal.js'
 import { fadeToasts } from './toasts.js'
 
 listenToKeys()
+hideOnLeaving()
 htmx.onLoad(root => {
   makePickers(root)
   fadeToasts(root)
+  hideRevealed(root)
 })

@@ -1,0 +1,150 @@
+"""Two people changed one item: which fields clash, which do not, and what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
+
+from tracker.core.ask.rows import Item
+from tracker.core.base.transaction import Reading
+from tracker.core.changes.history import Entry, history
+from tracker.core.design.bound import BoundField
+from tracker.fields.text import Paragraph
+from tracker.web.forms.form import ItemForm
+from tracker.web.items.values import Names
+
+
+@dataclass(frozen=True)
+class Clashing:
+    """A field that both changed: what it was, theirs, mine, and both together where that makes sense."""
+
+    key: str
+    label: str
+    was: Markup
+    theirs: Markup
+    mine: Markup
+    both: Markup = Markup("")
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A field that only one of the two changed."""
+
+    label: str
+    old: Markup
+    new: Markup
+    by_me: bool
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Clash:
+    """The whole conflict."""
+
+    who: str
+    when: str
+    clashing: list[Clashing]
+    kept: list[Kept]
+    mine_changed: set[str]
+
+
+def clash(reading: Reading, form: ItemForm, item: Item, mine: Mapping[str, Any]) -> Clash:
+    """Compare what was typed over an older version with what was saved since.
+
+    :param item: as it stands now.
+    """
+    since = [
+        entry
+        for entry in history(reading, form.tracker, item.id)
+        if entry.action == "changed" and entry.version > (form.version or 0)
+    ]
+    base = _base(since)
+    theirs = set(base)
+    fields = form.tracker.fields
+    changed = {
+        key
+        for key, value in mine.items()
+        if (value is not None if fields[key].sealed else value != base.get(key, (item.values.get(key),))[0])
+    }
+    same = {key for key in theirs & changed if not fields[key].sealed and mine[key] == item.values.get(key)}
+    changed -= same
+    rows = [{key: pair[0] for key, pair in base.items()}, item.values, mine]
+    names = Names(reading, [each for each in fields.values() if not each.sealed], rows)
+    both = sorted(theirs & changed, key=list(fields).index)
+    clashing = [_clashing(names, fields[key], base[key][0], item.values.get(key), mine[key]) for key in both]
+    kept = [
+        _kept(names, fields[key], base[key][0], item.values.get(key), by_me=False)
+        for key in fields
+        if key in theirs and key not in changed
+    ]
+    kept += [
+        _kept(names, fields[key], item.values.get(key), mine[key], by_me=True)
+        for key in fields
+        if key in changed and key not in theirs
+    ]
+    last = since[0].change_set if since else None
+    return Clash(
+        last.actor_name if last else "Someone",
+        last.at.astimezone(reading.actor.reader.zone).strftime("%H:%M") if last else "",
+        clashing,
+        kept,
+        changed,
+    )
+
+
+def _base(since: list[Entry]) -> dict[str, tuple[Any]]:
+    """Return the values that fields had before the first of some changes, by key; newest change first."""
+    found: dict[str, tuple[Any]] = {}
+    for entry in since:
+        for each in entry.fields:
+            if each.field is not None:
+                found[each.key] = (each.old,)
+    return found
+
+
+def _shown(names: Names, field: BoundField, value: Any) -> Markup:
+    return Markup("") if value is None or field.sealed else names.html(field, value)
+
+
+def _clashing(names: Names, field: BoundField, was: Any, theirs: Any, mine: Any) -> Clashing:  # noqa: PLR0917 - three sides
+    together = combined(field, theirs, mine)
+    return Clashing(
+        field.key,
+        field.label,
+        _shown(names, field, was),
+        _shown(names, field, theirs),
+        _shown(names, field, mine),
+        Markup("") if together is None else names.html(field, together),
+        masked=field.sealed,
+    )
+
+
+def _kept(names: Names, field: BoundField, old: Any, new: Any, *, by_me: bool) -> Kept:
+    return Kept(field.label, _shown(names, field, old), _shown(names, field, new), by_me, masked=field.sealed)
+
+
+def combined(field: BoundField, theirs: Any, mine: Any) -> Any:
+    """Return both values in one, for texts of several lines and many-valued fields; else None."""
+    if theirs is None or mine is None or field.sealed:
+        return None
+    if field.many:
+        return field.type.judge([*theirs, *mine])
+    return f"{theirs}\n{mine}" if isinstance(field.type, Paragraph) else None
+
+
+def settled(form: ItemForm, sent: MultiDict[str, str], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with the choices of the conflict page: `keep.<key>` is `theirs`, `mine` or `both`."""
+    chosen = dict(values)
+    for key in values:
+        choice = sent.get(f"keep.{key}")
+        if choice == "theirs":
+            del chosen[key]
+        elif choice == "both":
+            together = combined(form.tracker.fields[key], form.stored.get(key), values[key])
+            chosen[key] = values[key] if together is None else together
+    return chosen

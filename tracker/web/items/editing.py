@@ -1,0 +1,193 @@
+"""Adding and changing an item: the form, what it asks for, saving it, and what went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from tracker.core.access.rights import require, visible_tracker
+from tracker.core.ask.page import get_item
+from tracker.core.ask.rows import Item
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import Tracker
+from tracker.core.items.reveal import is_masked
+from tracker.core.items.write import change_item, create_item
+from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, TrackerError, Unknown
+from tracker.i18n import _
+from tracker.web.asking import changing
+from tracker.web.forms.form import ItemForm
+from tracker.web.items import bp, conflict
+from tracker.web.items.page import item_page
+from tracker.web.showing import is_partial, to_item
+from tracker.web.toasts import toast
+from tracker.web.words import noun
+
+
+@bp.get("/new")
+def new(name: str) -> ResponseReturnValue:
+    """Show the form for a new item, prefilled by `?v.<key>=` or as a duplicate by `?from=`."""
+    reading: Reading = g.reading()
+    tracker = _creatable(reading, name)
+    prefilled = request.args if any(key.startswith("v.") for key in request.args) else None
+    form = ItemForm(reading, tracker, values=_duplicated(reading, tracker), formdata=prefilled)
+    return _form_page(form, title=_new_title(tracker))
+
+
+@bp.post("/new")
+def create(name: str) -> ResponseReturnValue:
+    """Create an item; a refused form comes back filled in, with its messages."""
+    reading: Reading = g.reading()
+    tracker = _creatable(reading, name)
+    form = ItemForm(reading, tracker, formdata=request.form)
+    try:
+        values = form.judged()
+        placing = form.placing.placing()
+        with changing(reason=form.reason) as change:
+            made = create_item(change, tracker, values, placing=placing)
+            done = change.id
+    except (NotFound, Unknown):
+        raise
+    except TrackerError as error:
+        return _refused(form, error, title=_new_title(tracker))
+    toast(_("%(title)s added.", title=tracker.title_one), undo=done)
+    return redirect(to_item(name, made), 303)
+
+
+@bp.get("/<int:item_id>/edit")
+def edit(name: str, item_id: int) -> ResponseReturnValue:
+    """Show the form of an item."""
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name)
+    form = ItemForm(reading, tracker, item=_changeable(reading, tracker, item_id))
+    return _form_page(form, title=_title(reading, form))
+
+
+@bp.post("/<int:item_id>")
+def save(name: str, item_id: int) -> ResponseReturnValue:
+    """Save the form of an item; a refused form comes back filled in, one that came late as a conflict."""
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name)
+    item = _changeable(reading, tracker, item_id)
+    form = ItemForm(reading, tracker, item=item, formdata=request.form)
+    title = _title(reading, form)
+    try:
+        if form.version != item.version:
+            raise Stale(tracker.title_one, item_id, sent=form.version or 0)
+        values = conflict.settled(form, request.form, form.judged())
+        placing = form.placing.placing()
+        with changing(reason=form.reason) as change:
+            change_item(change, tracker, item_id, values=values, version=form.version, placing=placing)
+            done = change.id if change.written else None
+    except Stale:
+        return _conflict(tracker, item_id, title)
+    except (NotFound, Unknown):
+        raise
+    except TrackerError as error:
+        return _refused(form, error, title=title)
+    toast(_("Saved.") if done else _("Nothing was changed."), undo=done)
+    return redirect(to_item(name, item_id), 303)
+
+
+def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue:
+    """Answer with both versions, field by field; if what was typed is refused, with the form first."""
+    reading: Reading = g.reading()  # as it stands after the other's save
+    item = _changeable(reading, tracker, item_id)
+    form = ItemForm(reading, tracker, item=item, formdata=request.form)
+    try:
+        mine = form.judged()
+    except Invalid as error:
+        return _refused(form, error, title=title)
+    clash = conflict.clash(reading, form, item, mine)
+    kept = [
+        (key, text)
+        for key, text in request.form.items(multi=True)
+        if key.startswith("v.") and key.split(".")[1] in clash.mine_changed
+    ]
+    return (
+        render_template("items/conflict.html", form=form, tracker=tracker, item=item, clash=clash, title=title, kept=kept),
+        409,
+    )
+
+
+@bp.post("/check", defaults={"item_id": None})
+@bp.post("/<int:item_id>/check")
+def check(name: str, item_id: int | None) -> ResponseReturnValue:
+    """Answer which conditional fields are asked for, given what is typed; without JavaScript as a whole page."""
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name) if item_id else _creatable(reading, name)
+    item = _changeable(reading, tracker, item_id) if item_id else None
+    form = ItemForm(reading, tracker, item=item, formdata=request.form)
+    if not is_partial():
+        return _form_page(form, title=_title(reading, form) if item else _new_title(tracker))
+    changed = [key for key in form.conditional if form.inputs[key].present is (key in form.hidden)]
+    return render_template("forms/_check.html", form=form, changed=changed)
+
+
+# -- pieces -----------------------------------------------------------------------------------
+
+
+def _form_page(form: ItemForm, *, title: str, status: int = 200) -> ResponseReturnValue:
+    name = form.tracker.key
+    item_id = form.item.id if form.item else None
+    page = render_template(
+        "items/form.html",
+        form=form,
+        tracker=form.tracker,
+        title=title,
+        action=url_for("items.save", name=name, item_id=item_id) if item_id else url_for("items.create", name=name),
+        check=url_for("items.check", name=name, item_id=item_id) if item_id else url_for("items.check", name=name),
+    )
+    return page, status
+
+
+def _refused(form: ItemForm, error: TrackerError, *, title: str) -> ResponseReturnValue:
+    if isinstance(error, (Invalid, Rejected)) and error.fields:
+        form.refuse(error.fields)
+    else:
+        form.sentences.append(str(error))
+    return _form_page(form, title=title, status=error.status if error.status < 500 else 503)
+
+
+def _creatable(reading: Reading, name: str) -> Tracker:
+    tracker = visible_tracker(reading, name)
+    require(reading, "create", tracker)
+    return tracker
+
+
+def _changeable(reading: Reading, tracker: Tracker, item_id: int) -> Item:
+    """Return an item that the actor may change.
+
+    :raises Forbidden: it may only be viewed.
+    """
+    item = get_item(reading, tracker, item_id)
+    try:
+        get_item(reading, tracker, item_id, fields=(), action="change")
+    except (NotFound, Unknown):
+        raise Forbidden("change", f"this {noun(tracker.title_one)}") from None
+    return item
+
+
+def _duplicated(reading: Reading, tracker: Tracker) -> dict[str, Any] | None:
+    """Return the values of the item that `?from=` names, without what may not be there twice."""
+    source = request.args.get("from", "")
+    if not (source.isascii() and source.isdigit() and len(source) < 19):
+        return None
+    item = get_item(reading, tracker, int(source))
+    return {
+        key: value
+        for key, value in item.values.items()
+        if not (tracker.fields[key].unique or is_masked(reading, tracker.fields[key]))
+    }
+
+
+def _new_title(tracker: Tracker) -> str:
+    return str(_("Add %(one)s", one=noun(tracker.title_one)))
+
+
+def _title(reading: Reading, form: ItemForm) -> str:
+    assert form.item is not None
+    page = item_page(reading, form.tracker, form.item)
+    return str(_("Change %(title)s", title=page.title))

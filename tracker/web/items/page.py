@@ -1,0 +1,209 @@
+"""What the page of an item shows: its head, its facts in sections, what is empty, and what may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from tracker.core.access.rights import rights, shown
+from tracker.core.ask.names import name_fields, name_of
+from tracker.core.ask.page import get_item
+from tracker.core.ask.rows import Item
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items.reveal import is_masked, may_reveal
+from tracker.errors import NotFound, TrackerError
+from tracker.fields.address import AddressField
+from tracker.fields.choices import Status, Tags
+from tracker.fields.computed import BackLinks
+from tracker.hookspecs import PanelContext
+from tracker.web.items.values import Names
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One field of the item: its label, and its value ready to be shown, or a mask."""
+
+    key: str
+    label: str
+    html: Markup
+    wide: bool = False
+    masked: bool = False
+    sealed: bool = False
+    revealable: bool = False
+
+
+@dataclass
+class FactSection:
+    """Facts under one heading."""
+
+    title: str
+    facts: list[Fact] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pill:
+    """A status or a tag: a word with its tone."""
+
+    label: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class ItemPage:
+    """Everything about one item but its relations and its past."""
+
+    tracker: Tracker
+    item: Item
+    title: str
+    person_like: bool
+    pill: Pill | None
+    line: list[Markup]
+    tags: list[str]
+    sections: list[FactSection]
+    empty: list[str]
+    may: frozenset[str]
+
+
+def item_page(reading: Reading, tracker: Tracker, item: Item, *, values: Mapping[str, Any] | None = None) -> ItemPage:
+    """Return the page of an item; `values` stand in for its own, as on a day in the past."""
+    held = item.values if values is None else values
+    fields = [each for each in shown(reading, tracker) if not isinstance(each.type, BackLinks)]
+    clear = {each.key for each in fields if not is_masked(reading, each)}
+    named = Names(reading, [each for each in fields if each.key in clear], [held])
+    titles = name_fields(reading, tracker)
+    head = _head(fields, clear)
+    sections: dict[str, FactSection] = {}
+    empty: list[str] = []
+    for each in fields:
+        if each in titles or each.key in head:
+            continue
+        if held.get(each.key) is None:
+            empty.append(each.label)
+            continue
+        section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
+        section.facts.append(_fact(reading, named, each, held[each.key], clear))
+    status = next((each for each in fields if isinstance(each.type, Status) and each.key in clear), None)
+    return ItemPage(
+        tracker,
+        item,
+        name_of(titles, item.id, held),
+        _is_person_like(tracker),
+        _pill(status, held),
+        _line(named, fields, held, clear),
+        [tag for each in fields if isinstance(each.type, Tags) and each.key in head for tag in held.get(each.key) or ()],
+        list(sections.values()),
+        empty,
+        _possible(reading, tracker, item),
+    )
+
+
+def _fact(reading: Reading, named: Names, each: BoundField, value: Any, clear: set[str]) -> Fact:
+    if each.key in clear:
+        return Fact(each.key, each.label, named.html(each, value), wide=each.type.long)
+    return Fact(
+        each.key,
+        each.label,
+        Markup(""),
+        wide=True,
+        masked=True,
+        sealed=each.sealed,
+        revealable=may_reveal(reading, each),
+    )
+
+
+def _head(fields: Sequence[BoundField], clear: set[str]) -> set[str]:
+    """Return the keys of the fields that stand in the head and not among the facts."""
+    found = set()
+    for cls in (Status, Tags):
+        first = next((each for each in fields if isinstance(each.type, cls) and each.key in clear), None)
+        if first is not None:
+            found.add(first.key)
+    number = next((each for each in fields if each.generated and each.key in clear), None)
+    return found | ({number.key} if number is not None else set())
+
+
+def _line(named: Names, fields: Sequence[BoundField], held: Mapping[str, Any], clear: set[str]) -> list[Markup]:
+    """Return up to three facts that tell who or what this is: number, first link, town."""
+    found: list[Markup] = []
+    kinds = (
+        lambda each: each.generated,
+        lambda each: each.definition.type == "link",
+        lambda each: isinstance(each.type, AddressField),
+    )
+    for fits in kinds:
+        each = next((one for one in fields if fits(one) and one.key in clear and held.get(one.key) is not None), None)
+        if each is None:
+            continue
+        if isinstance(each.type, AddressField):
+            if held[each.key].town:
+                found.append(Markup("<bdi>{}</bdi>").format(held[each.key].town))
+        else:
+            found.append(named.html(each, held[each.key]))
+    return found
+
+
+def _pill(status: BoundField | None, held: Mapping[str, Any]) -> Pill | None:
+    if status is None or held.get(status.key) is None or not isinstance(status.type, Status):
+        return None
+    option = status.type.selection.by_key.get(held[status.key])
+    return Pill(status.type.selection.label(held[status.key]), option.color if option else "grey")
+
+
+def _is_person_like(tracker: Tracker) -> bool:
+    return tracker.definition.icon.startswith(("user", "id-badge"))
+
+
+# -- what may be done -------------------------------------------------------------------------
+
+
+def allowed(reading: Reading, tracker: Tracker, item_id: int, action: str) -> bool:
+    """Say whether the actor may do `action` to this one item."""
+    if not rights(reading).may(action, tracker):
+        return False
+    try:
+        get_item(reading, tracker, item_id, fields=(), action=action)
+    except (NotFound, TrackerError):
+        return False
+    return True
+
+
+def _possible(reading: Reading, tracker: Tracker, item: Item) -> frozenset[str]:
+    mine = rights(reading)
+    if item.deleted_cs is not None:
+        return frozenset({"restore"} if mine.may("restore", tracker) else ())
+    found = {action for action in ("change", "trash") if allowed(reading, tracker, item.id, action)}
+    return frozenset(found | ({"create"} if mine.may("create", tracker) else set()))
+
+
+# -- panels of plugins ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ShownPanel:
+    """A plugin's part of the page, or the note that it could not be drawn."""
+
+    name: str
+    title: str
+    html: Markup
+
+
+def panels(reading: Reading, tracker: Tracker, item: Item) -> list[ShownPanel]:
+    """Return what plugins add to the page of an item; a broken one leaves a note with its name."""
+    registered = getattr(reading.workspace.hooks, "registered", None)
+    found: list[ShownPanel] = []
+    for name, (plugin, panel) in (registered.panels if registered else {}).items():
+        if panel.behavior and panel.behavior not in tracker.definition.behaviors:
+            continue
+        try:
+            html = panel.render(PanelContext(reading=reading, tracker=tracker), item)
+        except Exception:  # noqa: BLE001 - a plugin may do anything, and the page stays
+            html = Markup('<p class="tk-2">{}</p>').format(
+                f"This part cannot be shown now: the plugin “{plugin}” failed. All else on the page is right."
+            )
+        if html:
+            found.append(ShownPanel(name, str(panel.title), escape(html)))
+    return found

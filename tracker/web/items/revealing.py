@@ -1,0 +1,102 @@
+"""Showing a sealed value for half a minute, to those who may, with the password when the sign-in is old."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from flask import Response, g, make_response, render_template, request
+
+from tracker.core.access import sessions
+from tracker.core.access.people import verify_password
+from tracker.core.access.rights import visible_tracker
+from tracker.core.ask.page import get_item
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField
+from tracker.core.items.reveal import mask, may_reveal, reveal
+from tracker.errors import Forbidden, Invalid, Refused
+from tracker.i18n import Message, _
+from tracker.web.asking import WEB, changing
+from tracker.web.items import bp
+from tracker.web.items.page import Fact, item_page
+from tracker.web.showing import is_partial, to_item
+
+FRESH = timedelta(minutes=10)
+SHOWN_S = 30
+FREE_TRIES = 5
+
+
+@bp.post("/<int:item_id>/reveal/<key>")
+def show_value(name: str, item_id: int, key: str) -> Response:
+    """Show one sealed value; recorded before it is shown, kept by no browser, gone after 30 seconds."""
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name)
+    item = get_item(reading, tracker, item_id)
+    page = item_page(reading, tracker, item)
+    field = tracker.field(key)
+    if not may_reveal(reading, field):
+        raise Forbidden("show", field.label)
+    asked = _ask_password(reading)
+    text = None
+    if asked is None:
+        with changing() as change:
+            text = reveal(change, tracker, item_id, key)
+    fact = next((each for section in page.sections for each in section.facts if each.key == key), None)
+    template = "items/_sealed.html" if is_partial() else "items/reveal.html"
+    answer = make_response(
+        render_template(
+            template,
+            page=page,
+            fact=fact or Fact(key, field.label, mask_html()),
+            value=None if text is None else shown_plainly(field, text),
+            was_empty=asked is None and text is None,
+            asks_password=asked is not None,
+            wrong=str(asked) if asked is not None else "",
+            mask=mask(),
+            seconds=SHOWN_S,
+        )
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    if text is not None and not is_partial():
+        answer.headers["Refresh"] = f"{SHOWN_S}; url={to_item(name, item_id)}"
+    return answer
+
+
+def mask_html():  # type: ignore[no-untyped-def]
+    """Return an empty piece of markup: a mask is drawn by the template."""
+    from markupsafe import Markup
+
+    return Markup("")
+
+
+def shown_plainly(field: BoundField, text: str) -> str:
+    """Return a revealed text as its type shows it to someone who may see it."""
+    reader = replace(g.actor.reader, mask=False)
+    try:
+        return field.type.format(field.type.judge_text(text), reader)
+    except Invalid:  # options became stricter since it was stored
+        return text
+
+
+def _ask_password(reading: Reading) -> Message | None:
+    """Return None once the sign-in is fresh; else the sentence beside the box for the password, at first empty."""
+    session = g.session
+    if session is None or reading.now - session.verified_at <= FRESH:
+        return None
+    password = request.form.get("password")
+    if not password:
+        return _("")
+    from tracker.core.access.account import person
+
+    email = person(reading, session.user_id).email
+    try:
+        with changing(actor=WEB) as change:
+            sessions.charge(change, f"reveal:{session.user_id}", free=FREE_TRIES)
+        if verify_password(g.reading(), email, password) != session.user_id:
+            return _("That is not your password.")
+    except Refused as error:
+        return error.message
+    with changing(actor=WEB) as change:
+        sessions.give_back(change, f"reveal:{session.user_id}", all_of_it=True)
+        sessions.verify(change, session)
+    return None

@@ -1,0 +1,75 @@
+"""Values as a page shows them: by their type, with the names of what they link to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from tracker.core.access.people import names_of
+from tracker.core.ask.names import names
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField
+from tracker.core.design.store import trackers
+from tracker.fields.links import LinkTo
+from tracker.web.showing import to_item
+
+
+class Names:
+    """The names of all items, people and groups that some values refer to; one query each tracker."""
+
+    def __init__(self, reading: Reading, fields: Iterable[BoundField], rows: Iterable[Mapping[str, Any]]) -> None:
+        self.reading = reading
+        self.reader = reading.actor.reader
+        wanted: dict[tuple[str, str], set[int]] = {}
+        held = list(rows)
+        for each in fields:
+            if each.refers in ("item", "user", "group") and not each.computed and not each.sealed:
+                place = (each.refers, each.type.options.to if each.refers == "item" else "")
+                for row in held:
+                    wanted.setdefault(place, set()).update(_targets(row.get(each.key)))
+        self._known = {place: self._fetch(*place, ids=ids) for place, ids in wanted.items() if ids}
+
+    def _fetch(self, refers: str, to: str, *, ids: set[int]) -> dict[int, str]:
+        if refers == "user":
+            return names_of(self.reading, ids)
+        known = trackers(self.reading)
+        if refers == "group":
+            return {group.id: group.title for group in known.design.groups if group.id in ids}
+        target = known.by_key.get(to)
+        return {} if target is None or target.definition.retired else names(self.reading, target, ids)
+
+    def html(self, field: BoundField, value: Any) -> Markup:
+        """Return a value that is neither empty nor masked, escaped and with its links."""
+        if field.refers in ("item", "user", "group") and not field.computed:
+            elements = value if isinstance(value, (tuple, list)) else (value,)
+            return Markup(", ").join(self._reference(field, each, linked=True) for each in elements)
+        return Markup("<bdi>{}</bdi>").format(field.type.html(value, self.reader))
+
+    def text(self, field: BoundField, value: Any) -> str:
+        """Return a value in plain text."""
+        if field.refers in ("item", "user", "group") and not field.computed:
+            elements = value if isinstance(value, (tuple, list)) else (value,)
+            return ", ".join(Markup(self._reference(field, each, linked=False)).unescape() for each in elements)
+        return field.type.format(value, self.reader)
+
+    def _reference(self, field: BoundField, element: Any, *, linked: bool) -> Markup:
+        target = element.target if isinstance(element, LinkTo) else element
+        to = field.type.options.to if field.refers == "item" else ""
+        name = self._known.get((field.refers, to), {}).get(target)
+        if name is None:
+            shown = escape(f"#{target}")
+        elif linked and field.refers == "item":
+            shown = Markup('<a href="{}"><bdi>{}</bdi></a>').format(to_item(to, target), name)
+        else:
+            shown = Markup("<bdi>{}</bdi>").format(name) if linked else escape(name)
+        if isinstance(element, LinkTo):
+            rest = field.type.format((element,), self.reader).removeprefix(f"#{target}")
+            return Markup("{}{}").format(shown, rest)
+        return shown
+
+
+def _targets(value: Any) -> set[int]:
+    elements = value if isinstance(value, (tuple, list)) else (value,)
+    return {each.target if isinstance(each, LinkTo) else each for each in elements if each is not None}
