@@ -80,7 +80,7 @@ class Storage(Enum):
             return datetime.fromisoformat(value)
         if self is Storage.DATE:
             return date.fromisoformat(value)
-        return bool(value) if self is Storage.BOOLEAN else value  # type: ignore[no-any-return]
+        return bool(value) if self is Storage.BOOLEAN else value
 
     def json_sql(self, column: str, dialect: str) -> str:
         """Return SQL for the JSON value of `column`, a physical name, equal to what `to_json` gives."""

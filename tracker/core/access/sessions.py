@@ -140,7 +140,9 @@ def sessions_of(reading: Reading, user_id: int) -> list[Session]:
     table = tables.session
     rows = reading.execute(
         select(table.c.hash, table.c.user_id, table.c.created_at, table.c.verified_at, table.c.seen_at)
-        .where(table.c.user_id == user_id, table.c.expires_at > reading.now, table.c.seen_at > reading.now - IDLE)
+        .where(
+            table.c.user_id == user_id, table.c.expires_at > reading.now, table.c.seen_at > reading.now - IDLE
+        )
         .order_by(table.c.seen_at.desc())
     )
     return [Session(*row) for row in rows]
@@ -149,7 +151,9 @@ def sessions_of(reading: Reading, user_id: int) -> list[Session]:
 # -- one-time links -----------------------------------------------------------------------------
 
 
-def make(change: ChangeSet, purpose: str, user_id: int | None = None, *, lasts: timedelta = LINK_LASTS) -> str:
+def make(
+    change: ChangeSet, purpose: str, user_id: int | None = None, *, lasts: timedelta = LINK_LASTS
+) -> str:
     """Return the token of a new one-time link; an older one for the same purpose and person stops to work.
 
     :param purpose: such as `welcome`; a link of one purpose opens nothing else.
@@ -158,7 +162,9 @@ def make(change: ChangeSet, purpose: str, user_id: int | None = None, *, lasts: 
     token = secrets.token_urlsafe(TOKEN_BYTES)
     table = tables.once
     whose = table.c.user_id.is_(None) if user_id is None else table.c.user_id == user_id
-    change.execute(delete(table).where(or_(table.c.expires_at <= change.now, (table.c.purpose == purpose) & whose)))
+    change.execute(
+        delete(table).where(or_(table.c.expires_at <= change.now, (table.c.purpose == purpose) & whose))
+    )
     row = {
         "hash": hash_of(token),
         "purpose": purpose,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, FromClause
 
-from tracker.core.design.marks import as_system
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
+from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
 from tracker.core.language.expression import compile_expression
 from tracker.core.language.scope import Scope, SystemScope, settled
@@ -35,7 +35,7 @@ def system_scope(reading: Reading) -> EngineScope:
 
 
 def condition(
-    reading: Reading, text: str, tracker: Tracker, table: FromClause, *, scope: Scope, form: Form = "page"
+    text: str, tracker: Tracker, table: FromClause, *, scope: Scope, form: Form = "page"
 ) -> ColumnElement[bool]:
     """Compile an expression to a clause that can run at once."""
     typed = compile_expression(text, tracker=tracker, table=table, scope=scope, form=form)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, literal_column, or_, select, tuple_
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require, shown
@@ -53,7 +53,7 @@ def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: in
     rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
     place = _Place.read(cursor, asked.order)
     order = _reversed(asked.order) if place.backwards else asked.order
-    found = _fetch(reading, asked, rows, order, place.values, limit=limit + 1)
+    found = _fetch(reading, asked, rows, order=order, values=place.values, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if place.backwards:
         found.reverse()
@@ -71,7 +71,7 @@ def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: in
 def count(reading: Reading, query: Query, *, cap: int | None = CAP) -> Count:
     """Return how many items a query has, counting no further than `cap`; None counts all."""
     asked = ask(reading, query, form="set")
-    one = select(literal_column("1")).select_from(asked.table).where(asked.clause)
+    one: Select[Any] = select(literal_column("1")).select_from(asked.table).where(asked.clause)
     if cap is not None:
         one = one.limit(literal_column(str(cap + 1)))
     n = int(reading.execute(select(func.count()).select_from(one.subquery())).scalar_one())
@@ -86,7 +86,7 @@ def stream(
     rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
     values: tuple[Any, ...] | None = None
     while True:
-        found = _fetch(reading, asked, rows, asked.order, values, limit=batch)
+        found = _fetch(reading, asked, rows, order=asked.order, values=values, limit=batch)
         if found:
             yield rows.items(reading, found)
             values = _values(asked, found[-1])
@@ -186,9 +186,9 @@ def _fetch(
     reading: Reading,
     asked: Asked,
     rows: RowReader,
+    *,
     order: Sequence[SortTerm],
     values: tuple[Any, ...] | None,
-    *,
     limit: int,
 ) -> list[Any]:
     """Fetch rows after a place, as one query for each side of the border between empties and values."""
@@ -266,6 +266,4 @@ def _after_by_terms(
 
 
 def _bound(column: Any, value: Any) -> ColumnElement[Any]:
-    from sqlalchemy import literal
-
     return literal(value, column.type)

@@ -15,6 +15,7 @@ from tracker.core.ask.search import matching
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.definitions import ViewDef
+from tracker.core.design.order import sort_columns
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.language.operators import operator_for
 from tracker.core.language.values import Form
@@ -129,7 +130,7 @@ def _clause(
     clauses_.append(table.c.deleted_cs.is_not(None) if query.trash else table.c.deleted_cs.is_(None))
     scope = scope_of(reading)
     if query.where.strip():
-        clauses_.append(compiled(reading, query.where, tracker, table, scope=scope, form=form))
+        clauses_.append(compiled(query.where, tracker, table, scope=scope, form=form))
     for condition in query.conditions:
         field = readable_field(reading, tracker, condition.field)
         operator = operator_for(field, condition.operator)
@@ -142,13 +143,10 @@ def _clause(
 
 
 def _order(reading: Reading, tracker: Tracker, query: Query) -> tuple[SortTerm, ...]:
-    from tracker.core.design.order import sort_columns
-
     terms: list[SortTerm] = []
     descending = False
-    for key in query.sort or default_sort(reading, tracker):
-        descending = key.startswith("-")
-        key = key.lstrip("-")
+    for asked in query.sort or default_sort(reading, tracker):
+        descending, key = asked.startswith("-"), asked.lstrip("-")
         if key in SYSTEM_SORTS:
             terms.append(SortTerm(SYSTEM_SORTS[key], descending, nullable=False))
             continue

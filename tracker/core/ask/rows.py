@@ -64,7 +64,7 @@ class RowReader:
 
     def items(self, reading: Reading, rows: Sequence[Any]) -> list[Item]:
         """Return the items of the rows; many-valued fields are fetched with one query each."""
-        items = [Item(*row[:8], {}) for row in rows]  # type: ignore[arg-type]
+        items = [Item(*(*row[:8], {})) for row in rows]
         for each, start, stop in self._stored:
             load, key = each.load, each.key
             for item, row in zip(items, rows, strict=True):

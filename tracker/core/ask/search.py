@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, delete, insert, literal_column, text
 
-from tracker.core.design.marks import MARK
 from tracker.core.access.rights import READ, rights
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.marks import MARK
 from tracker.core.design.words import CLASS_BITS, ITEM_BITS, MOST_CLASSES, classes, key_of
 from tracker.fields.folding import fold
 

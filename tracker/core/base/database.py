@@ -38,6 +38,8 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
+        self._reader: Engine
+        self._writer: Engine
         if self.dialect == "postgresql":
             self._reader = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True

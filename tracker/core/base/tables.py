@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -31,7 +33,7 @@ metadata = MetaData(
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-STRICT_IDS = {"sqlite_autoincrement": True}  # an id deleted for good is never given out again
+STRICT_IDS: Any = {"sqlite_autoincrement": True}  # an id deleted for good is never given out again
 
 version = Table(
     "sys_version",
@@ -297,19 +299,21 @@ Index(
     postgresql_where=definition.c.dropped_cs.is_(None),
 )
 
-SEARCH_DDL = {
-    "sqlite": (
-        "CREATE VIRTUAL TABLE sys_search_words USING fts5(body, content='sys_search', content_rowid='key',"
-        " tokenize='unicode61 remove_diacritics 0', prefix='2 3')",
-        "CREATE TRIGGER sys_search_insert AFTER INSERT ON sys_search BEGIN"
-        " INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END",
-        "CREATE TRIGGER sys_search_delete AFTER DELETE ON sys_search BEGIN"
-        " INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body); END",
-        "CREATE TRIGGER sys_search_update AFTER UPDATE ON sys_search BEGIN"
-        " INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body);"
-        " INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END",
-    ),
-    "postgresql": (
-        "CREATE INDEX ix_sys_search_words ON sys_search USING gin (array_to_tsvector(string_to_array(body, ' ')))",
-    ),
-}
+_SQLITE_WORDS = """
+CREATE VIRTUAL TABLE sys_search_words USING fts5(
+  body, content='sys_search', content_rowid='key', tokenize='unicode61 remove_diacritics 0', prefix='2 3')
+;
+CREATE TRIGGER sys_search_insert AFTER INSERT ON sys_search BEGIN
+  INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END
+;
+CREATE TRIGGER sys_search_delete AFTER DELETE ON sys_search BEGIN
+  INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body); END
+;
+CREATE TRIGGER sys_search_update AFTER UPDATE ON sys_search BEGIN
+  INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body);
+  INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END
+"""
+_POSTGRESQL_WORDS = (
+    "CREATE INDEX ix_sys_search_words ON sys_search USING gin (array_to_tsvector(string_to_array(body, ' ')))"
+)
+SEARCH_DDL = {"sqlite": tuple(_SQLITE_WORDS.split("\n;\n")), "postgresql": (_POSTGRESQL_WORDS,)}

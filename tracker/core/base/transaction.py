@@ -61,7 +61,7 @@ class Reading:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement in this transaction."""
-        return self.connection.execute(statement, parameters)  # type: ignore[return-value]
+        return self.connection.execute(statement, parameters)
 
     def _read_versions(self) -> Versions:
         row = self.connection.execute(_VERSIONS).one()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import MASKED, READ, rights, visible_trackers
@@ -245,7 +245,7 @@ def change_sets(
         raise Unknown("tracker", tracker, [each.key for each in seen])
     whole = [each.id for each in wanted if "all" in mine.scopes_for("view", each)]
     here = touched.c.change_set_id == table.c.id
-    shown = [exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))]
+    shown: list[ColumnElement[bool]] = [exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))]
     if mine.unbounded and not tracker:
         shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
     own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []

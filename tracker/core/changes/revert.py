@@ -6,7 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, literal_column, not_, or_, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    and_,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    text,
+)
 
 from tracker.core.access import clauses
 from tracker.core.ask.rows import Item, RowReader
@@ -16,7 +28,7 @@ from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
 from tracker.core.items.rows import side_from_json, side_json, stored_json
-from tracker.core.items.trash import _needs, linking_items, links_to, restore_where, trash_where
+from tracker.core.items.trash import linking_items, links_to, needs_target, restore_where, trash_where
 from tracker.core.items.write import Placing, save_difference
 
 Between = tuple[int, int]
@@ -68,7 +80,9 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     )
     edited = [
         item_id
-        for item_id in change.execute(select(table.c.id).where(made, later, clauses.as_system(tracker))).scalars()
+        for item_id in change.execute(
+            select(table.c.id).where(made, later, clauses.as_system(tracker))
+        ).scalars()
         if _has_net_effect(change, tracker, item_id, cs)
     ]
     conflicts += [Conflict(tracker.key, item_id, "", "it was changed since") for item_id in edited]
@@ -106,7 +120,7 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     allowed = clauses.where(change, "change", tracker, form="set")
     untouched = and_(revision.c.version == table.c.version, table.c.deleted_cs.is_(None), allowed)
     columns = _columns_in(change, here)
-    taken = {item_id for item_id, _key in _taken_by_old(change, tracker, cs, columns, between)}
+    taken = {item_id for item_id, _key in _taken_by_old(change, tracker, cs, columns, between=between)}
     plain = and_(untouched, table.c.id.not_in(taken) if taken else not_(false()))
     # Read before the fast path: what that turns back would look edited afterwards.
     rest = change.execute(
@@ -115,7 +129,7 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     if columns:
         swapped = swap_diffs(change, tracker, cs, and_(here, plain))
         if swapped:
-            revert_columns(change, tracker, cs, [name for name in columns if not name.startswith("s_")])
+            revert_columns(change, tracker, [name for name in columns if not name.startswith("s_")])
             revert_lists(change, tracker, [name for name in columns if name.startswith("s_")])
             change.counts[tracker.id].changed += swapped
             reindex(change, tracker, set(columns))
@@ -132,16 +146,10 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any) -> list[Conflict
         return [Conflict(tracker.key, row.item_id, "", "it is in the trash, or you may not change it")]
     values: dict[str, Any] = {}
     conflicts: list[Conflict] = []
-    placing = {"owner_id": item.owner_id, "group_id": item.group_id}
-    for name, (old, new) in row.diff.items():
-        if name in placing:
-            if placing[name] == new:
-                placing[name] = old
-            elif placing[name] != old:
-                conflicts.append(Conflict(tracker.key, item.id, name, "it was changed since"))
+    placing = _placing_before(tracker, item, row.diff, conflicts)
     sealed: dict[str, Any] = {}
     for each in dict.fromkeys(tracker.by_column[name] for name in row.diff if name in tracker.by_column):
-        now, old, new = _states(change, tracker, each, item, row.diff)
+        now, old, new = _states(change, tracker, each, item, diff=row.diff)
         if now == new and each.sealed:
             sealed |= {name: [new[name], old[name]] for name in old}
         elif now == new:
@@ -149,16 +157,30 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any) -> list[Conflict
         elif now != old:
             conflicts.append(Conflict(tracker.key, item.id, each.key, "it was changed since"))
     for key in [
-        key for key in values if _is_taken(change, tracker, tracker.all_fields[key], item, values[key])
+        key for key in values if _is_taken(change, tracker, tracker.all_fields[key], item, value=values[key])
     ]:
         del values[key]
         conflicts.append(Conflict(tracker.key, item.id, key, "its old value is used by another now"))
-    save_difference(change, tracker, item, values, placing=Placing(**placing), sealed=sealed)
+    save_difference(change, tracker, item, values, placing=placing, sealed=sealed)
     return conflicts
 
 
+def _placing_before(
+    tracker: Tracker, item: Item, diff: Mapping[str, Any], conflicts: list[Conflict]
+) -> Placing:
+    """Return owner and group as they were before a revision, as far as nobody moved the item since."""
+    placing = {"owner_id": item.owner_id, "group_id": item.group_id}
+    for name, now in list(placing.items()):
+        old, new = diff.get(name, (now, now))
+        if now == new:
+            placing[name] = old
+        elif now != old:
+            conflicts.append(Conflict(tracker.key, item.id, name, "it was changed since"))
+    return Placing(**placing)
+
+
 def _states(
-    change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, diff: Mapping[str, Any]
+    change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, *, diff: Mapping[str, Any]
 ) -> tuple[Any, Any, Any]:
     """Return the JSON forms of a field's columns now, before and after a revision."""
     if each.many:
@@ -183,7 +205,12 @@ def _value(each: BoundField, state: Any) -> Any:
 def _live_item(change: ChangeSet, tracker: Tracker, item_id: int) -> Item | None:
     table = tracker.table
     reader = RowReader(
-        change, tracker, [each for each in tracker.all_fields.values() if not each.computed], table, masking=False)
+        change,
+        tracker,
+        [each for each in tracker.all_fields.values() if not each.computed],
+        table,
+        masking=False,
+    )
     found = change.execute(
         select(*reader.columns).where(
             table.c.id == item_id, table.c.deleted_cs.is_(None), clauses.where(change, "change", tracker)
@@ -226,7 +253,7 @@ def _needed_ids(change: ChangeSet, tracker: Tracker, made: ColumnElement[bool]) 
     candidates = select(table.c.id).where(made, clauses.as_system(tracker))
     needed: set[int] = set()
     for other, each in links_to(change, tracker):
-        if not _needs(each):
+        if not needs_target(each):
             continue
         linking = linking_items(other, each, candidates)
         if each.many:
@@ -257,7 +284,7 @@ def _taken_ids(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool])
 
 
 def _taken_by_old(
-    change: ChangeSet, tracker: Tracker, cs: int, columns: Iterable[str], between: Between
+    change: ChangeSet, tracker: Tracker, cs: int, columns: Iterable[str], *, between: Between
 ) -> list[tuple[int, str]]:
     """Return (item, field) where the old value of a unique field is another live item's by now."""
     table, found = tracker.table, []
@@ -283,7 +310,7 @@ def _taken_by_old(
     return found
 
 
-def _is_taken(change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, value: Any) -> bool:
+def _is_taken(change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, *, value: Any) -> bool:
     if not each.unique or value is None or each.sealed:
         return False
     table, name = tracker.table, each.compared.name

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, literal_column, select, text, update
 
 from tracker.core.access import clauses
-from tracker.core.design.marks import MARK
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import Tracker
+from tracker.core.design.marks import MARK
 from tracker.fields.storage import Storage
 
 revision = tables.revision
@@ -44,11 +45,11 @@ def swap_diffs(change: ChangeSet, tracker: Tracker, cs: int, clause: ColumnEleme
     return change.execute(revision.insert().from_select(names, rows, include_defaults=False)).rowcount
 
 
-def revert_columns(change: ChangeSet, tracker: Tracker, cs: int, columns: Sequence[str]) -> None:
+def revert_columns(change: ChangeSet, tracker: Tracker, columns: Sequence[str]) -> None:
     """Give the items that `swap_diffs` wrote revisions for the values of those, and the next version."""
     table = tracker.table
     mine = revision.alias("mine")
-    values = {}
+    values: dict[str, ColumnElement[Any]] = {}
     for name in columns:
         if change.dialect == "sqlite":
             there, held = (

@@ -7,7 +7,7 @@ were taken meanwhile, and items that the actor may not change. Undo is itself a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -89,7 +89,7 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
         designing = has_steps(reading, change_set_id)
         tasks = list(_tasks(reading, change_set_id))
     with (
-        _taken_back(),
+        suppress(_TakenBack),
         workspace.change(
             actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
         ) as change,
@@ -102,14 +102,6 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
 
 class _TakenBack(Exception):
     """Ends a preview."""
-
-
-@contextmanager
-def _taken_back() -> Iterator[None]:
-    try:
-        yield
-    except _TakenBack:
-        pass
 
 
 def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
@@ -175,8 +167,7 @@ def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
                 other.id in waiting and other.id != each.id for other, _field in links_to(reading, each)
             )
         ]
-        for each in free or [next(iter(waiting.values()))]:
-            order.append(waiting.pop(each.id))
+        order += [waiting.pop(each.id) for each in free or [next(iter(waiting.values()))]]
     return order
 
 

@@ -70,7 +70,7 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
             conflicts.append(f"tracker {held.key} holds items; trash them first, or retire it.")
             continue
         kinds.append(row.kind)
-        _write(change, row.definition_id, row.kind, row.after, row.before)
+        _write(change, row.definition_id, Step(row.kind, "", row.after, row.before))
     if kinds:
         _rebuild(change, old, kinds)
     return conflicts
@@ -131,7 +131,7 @@ def _check_key(step: Step) -> None:
 def _store(change: ChangeSet, step: Step, parents: dict[str, int]) -> int:
     table = tables.definition
     if step.id:
-        _write(change, step.id, step.kind, step.before, step.after)
+        _write(change, step.id, step)
         if step.was:
             change.execute(update(table).where(table.c.id == step.id).values(key=step.key))
         return step.id
@@ -180,11 +180,13 @@ def _refuse_used_key(change: ChangeSet, step: Step, parents: dict[str, int]) -> 
         raise Refused(_("The key “%(key)s” is taken.", key=step.path))
 
 
-def _write(change: ChangeSet, definition_id: int, kind: str, before: Any, after: Any) -> None:
+def _write(change: ChangeSet, definition_id: int, step: Step) -> None:
     table = tables.definition
-    values = {"body": dict(after), "dropped_cs": None} if after is not None else {"dropped_cs": change.id}
+    values = (
+        {"dropped_cs": change.id} if step.after is None else {"body": dict(step.after), "dropped_cs": None}
+    )
     change.execute(update(table).where(table.c.id == definition_id).values(changed_cs=change.id, **values))
-    _note(change, definition_id, Step(kind, "", before, after))
+    _note(change, definition_id, step)
 
 
 def _note(change: ChangeSet, definition_id: int, step: Step) -> None:

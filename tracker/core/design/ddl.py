@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text
 from sqlalchemy.exc import IntegrityError
@@ -47,7 +48,7 @@ def drop_indexes(change: ChangeSet, old: Tracker) -> None:
 
 
 def _create_table(change: ChangeSet, tracker: Tracker) -> None:
-    columns = [
+    columns: list[Any] = [
         Column("id", Id, primary_key=True),
         Column("uid", PlainText, nullable=False, unique=True),
         Column("version", Id, nullable=False),

@@ -230,7 +230,7 @@ class Design:
         trackers = {tracker.key: tracker for tracker in self.trackers}
         groups = {group.key: group for group in self.groups}
         for each in changed:
-            (trackers if isinstance(each, TrackerDef) else groups)[each.key] = each  # type: ignore[index,assignment]
+            (trackers if isinstance(each, TrackerDef) else groups)[each.key] = each  # type: ignore[assignment]
         return replace(self, trackers=tuple(trackers.values()), groups=tuple(groups.values()))
 
     def without(self, kind: str, key: str) -> Design:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, FromClause, asc, desc
 
@@ -20,10 +20,11 @@ def sort_columns(field: BoundField) -> tuple[str, ...]:
 
 def ordered(table: FromClause, name: str, *, descending: bool) -> ColumnElement[Any]:
     """Return one term of an ORDER BY; empty is the smallest value on both databases."""
-    column = table.c[name]
-    if name == "id":
-        return desc(column) if descending else asc(column)
-    return desc(column).nulls_last() if descending else asc(column).nulls_first()
+    column: ColumnElement[Any] = table.c[name]
+    term: Any = desc(column) if descending else asc(column)
+    if name != "id":
+        term = term.nulls_last() if descending else term.nulls_first()
+    return cast("ColumnElement[Any]", term)
 
 
 def index_terms(field: BoundField, dialect: str) -> str:

@@ -107,11 +107,12 @@ def id_ranges(
         if change.dialect == "postgresql":
             part = part.with_for_update()
         part_ids = part.subquery()
-        low, high = change.execute(select(func.min(part_ids.c.id), func.max(part_ids.c.id))).one()
-        if high is None:
+        ends = select(func.min(part_ids.c.id).label("low"), func.max(part_ids.c.id).label("high"))
+        row = change.execute(ends).one()
+        if row.high is None:
             return
-        yield int(low), int(high)
-        last = int(high)
+        last = int(row.high)
+        yield int(row.low), last
 
 
 def write_columns(

@@ -35,7 +35,7 @@ def hidden_fields(
         ]
     row = select(*columns).subquery(tracker.table_name)
     scope = system_scope(reading)
-    tests = [condition(reading, each.definition.show_if, tracker, row, scope=scope) for each in asked]
+    tests = [condition(each.definition.show_if, tracker, row, scope=scope) for each in asked]
     statement = select(*(case((test, 1), else_=0).label(f"n_{number}") for number, test in enumerate(tests)))
     answer = reading.execute(statement.where(and_(as_system(tracker)))).one()
     return frozenset(each.key for each, shown in zip(asked, answer, strict=True) if not shown)

@@ -16,7 +16,7 @@ Passing = tuple[int | None, Mapping[str, Any], dict[str, Any]]  # id, old values
 
 
 def pass_gates(
-    change: ChangeSet, tracker: Tracker, action: Action, items: Sequence[Passing], refusals: Refusals
+    change: ChangeSet, tracker: Tracker, action: Action, items: Sequence[Passing], *, refusals: Refusals
 ) -> None:
     """Ask `item_before_save`; values that a plugin changed are judged again, and refusals are gathered.
 
@@ -34,12 +34,12 @@ def pass_gates(
             return
         for index in asked:
             one = Refusals()
-            pass_gates(change, tracker, action, [items[index]], one)
+            pass_gates(change, tracker, action, [items[index]], refusals=one)
             for fields in one.by_index.values():
                 refusals.by_index[index] = fields
         return
     for index, answer in zip(asked, answers, strict=True):
-        _take_over(tracker, items[index][2], answer.new, refusals, index)
+        _take_over(tracker, items[index][2], answer.new, refusals=refusals, index=index)
 
 
 def confirm(change: ChangeSet, tracker: Tracker, action: Action, items: Sequence[Passing]) -> None:
@@ -67,7 +67,7 @@ def _as_change(tracker: Tracker, action: Action, passing: Passing) -> ItemChange
 
 
 def _take_over(
-    tracker: Tracker, values: dict[str, Any], answer: Mapping[str, Any], refusals: Refusals, index: int
+    tracker: Tracker, values: dict[str, Any], answer: Mapping[str, Any], *, refusals: Refusals, index: int
 ) -> None:
     for key, value in answer.items():
         if key in values and values[key] == value:

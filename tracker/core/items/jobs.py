@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
-from tracker.core.design.marks import as_system
 from tracker.core.base.actor import system
 from tracker.core.base.workspace import Workspace
+from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
 from tracker.core.items.bulk import reindex_items
 from tracker.hookspecs import Handler, JobContext

@@ -73,9 +73,9 @@ def require_filled(
     """
     for index, values in enumerate(items):
         for key, each in tracker.fields.items():
-            if each.definition.required and each.writable and (only is None or key in only):
-                if values.get(key) is None and is_asked_for(reading, tracker, each, values):
-                    refusals.add(index, key, _("Fill in %(label)s.", label=each.label))
+            asked = each.definition.required and each.writable and (only is None or key in only)
+            if asked and values.get(key) is None and is_asked_for(reading, tracker, each, values):
+                refusals.add(index, key, _("Fill in %(label)s.", label=each.label))
             if values.get(key) is not None and not each.sealed and (only is None or key in only):
                 for other in each.type.required_with(values[key]):
                     if other in tracker.fields and values.get(other) is None:
@@ -96,7 +96,7 @@ def is_asked_for(reading: Reading, tracker: Tracker, field: BoundField, values: 
 
 
 def check_steps(
-    reading: Reading, tracker: Tracker, old: Values | None, new: Values, refusals: Refusals, *, index: int = 0
+    reading: Reading, tracker: Tracker, old: Values | None, new: Values, *, refusals: Refusals, index: int = 0
 ) -> None:
     """Refuse changes that a type's options forbid, such as a transition between two states."""
     mine = rights(reading)
@@ -167,6 +167,6 @@ def check_rules(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None
 def broken_rule(reading: Reading, tracker: Tracker, check: str, ids: Iterable[int]) -> list[int]:
     """Return those of `ids` for which the expression is false."""
     table = tracker.table
-    holds_ = condition(reading, check, tracker, table, scope=system_scope(reading), form="value")
+    holds_ = condition(check, tracker, table, scope=system_scope(reading), form="value")
     statement = select(table.c.id).where(table.c.id.in_(list(ids)), not_(holds_), clauses.as_system(tracker))
     return list(reading.execute(statement).scalars())

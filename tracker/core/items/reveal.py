@@ -8,7 +8,7 @@ from tracker.core.access.rights import MASKED, READ, readable, rights
 from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import BoundField, Masked, Tracker
 from tracker.core.vault.seal import mask as mask
 from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, Unknown
@@ -57,11 +57,9 @@ def reveal(change: ChangeSet, tracker: Tracker, item_id: int, key: str) -> str |
             "detail": {"door": change.door},
         },
     )
-    value = get_item(change, tracker, item_id, fields=[field]).values[key]
+    value = get_item(change, tracker, item_id, fields=[field], masking=False).values[key]
     if value is None:
         return None
-    return (
-        vault(change).open(change, tracker, field, item.uid, value)
-        if field.sealed
-        else field.type.text(value)
-    )
+    if isinstance(value, Masked):
+        return vault(change).open(change, tracker, field, item.uid, str(value.stored))
+    return field.type.text(value)

@@ -34,7 +34,7 @@ def fill_rows(
         if not any(each.key in values for values in items):
             continue
         if each.sealed:
-            _fill_sealed(change, tracker, each, rows, [values.get(each.key) for values in items])
+            _fill_sealed(change, tracker, each, rows, values=[values.get(each.key) for values in items])
             continue
         names = [physical.name for physical in each.columns]
         if len(names) == 1:
@@ -48,7 +48,7 @@ def fill_rows(
 
 
 def _fill_sealed(
-    change: ChangeSet, tracker: Tracker, field: BoundField, rows: Sequence[Row], values: Sequence[Any]
+    change: ChangeSet, tracker: Tracker, field: BoundField, rows: Sequence[Row], *, values: Sequence[Any]
 ) -> None:
     name = field.main.name
     filled = [

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from tracker.core.access import clauses
-from tracker.core.design.marks import MARK
 from tracker.core.ask.rows import elements
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.marks import MARK
 from tracker.core.items import rows
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require
+from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
@@ -35,8 +36,8 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
     trashed = 0
     for low, high in id_ranges(change, tracker, clause):
         trashed += trash_where(change, tracker, and_(tracker.table.c.id.between(low, high), clause))
-    if not trashed and not hasattr(selection, "tracker") and len(selection) == 1:  # type: ignore[arg-type]
-        raise NotFound(tracker.title_one, selection[0])  # type: ignore[index]
+    if not trashed and not isinstance(selection, Query) and len(selection) == 1:
+        raise NotFound(tracker.title_one, selection[0])
     return trashed
 
 
@@ -61,7 +62,7 @@ def _let_go(change: ChangeSet, tracker: Tracker) -> None:
     )
     for other, field in links_to(change, tracker):
         linking = linking_items(other, field, gone)
-        if _needs(field):
+        if needs_target(field):
             table = other.table
             held = change.execute(select(func.count()).select_from(table).where(linking)).scalar_one()
             if held:
@@ -80,7 +81,8 @@ def _let_go(change: ChangeSet, tracker: Tracker) -> None:
             write_columns(change, other, linking, {field.main: None})
 
 
-def _needs(field: BoundField) -> bool:
+def needs_target(field: BoundField) -> bool:
+    """Say whether an item cannot be without the target of this link."""
     return field.definition.required or getattr(field.type.options, "on_delete", "clear") == "refuse"
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
-from tracker.core.design.marks import MARK
 from tracker.core.access.rights import require, require_fields, rights
 from tracker.core.ask import search
 from tracker.core.ask.page import get_item
@@ -18,6 +17,7 @@ from tracker.core.ask.rows import Item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.marks import MARK
 from tracker.core.items import judge, rows
 from tracker.core.items.gates import confirm, pass_gates
 from tracker.core.items.judge import Refusals
@@ -68,12 +68,12 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
     tracker = judge.current(change, tracker)
     require(change, "create", tracker)
     require_fields(change, tracker, {key for values in batch.items for key in values})
-    items = [_completed(change, tracker, values) for values in batch.items]
+    items = [_completed(tracker, values) for values in batch.items]
     for index, values in enumerate(items):
-        judge.check_steps(change, tracker, None, values, refusals, index=index)
+        judge.check_steps(change, tracker, None, values, refusals=refusals, index=index)
     judge.require_filled(change, tracker, items, refusals)
     judge.check_references(change, tracker, items, refusals)
-    pass_gates(change, tracker, "create", [(None, {}, values) for values in items], refusals)
+    pass_gates(change, tracker, "create", [(None, {}, values) for values in items], refusals=refusals)
     refuse_duplicates(change, tracker, items, refusals)
     good = [index for index in range(len(items)) if index not in refusals.by_index]
     if not good:
@@ -121,11 +121,11 @@ def change_item(
         raise Stale(tracker.title_one, item_id, sent=version)
     refusals = Refusals()
     merged = {**old.values, **values}
-    judge.check_steps(change, tracker, old.values, values, refusals)
+    judge.check_steps(change, tracker, old.values, values, refusals=refusals)
     judge.require_filled(change, tracker, [merged], refusals, only=set(values))
     judge.check_references(change, tracker, [_changed_only(old.values, values)], refusals)
     passed = dict(values)
-    pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals)
+    pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals=refusals)
     refusals.raise_first()
     saved = save_difference(change, tracker, old, passed, placing=placing)
     if saved != old.version:
@@ -152,6 +152,7 @@ def save_difference(
     row, diff = _row_difference(change, tracker, old, values)
     for name, pair in (sealed or {}).items():
         row[name], diff[name] = pair[1], list(pair)
+    row |= _placing_difference(old, placing, diff)
     sides = {
         key: values[key] for key in values if _is_side(tracker, key) and values[key] != old.values.get(key)
     }
@@ -161,11 +162,6 @@ def save_difference(
             rows.side_json(each, old.values.get(key)),
             rows.side_json(each, value),
         ]
-    if placing is not None:
-        for name in ("owner_id", "group_id"):
-            if getattr(placing, name) != getattr(old, name):
-                row[name] = getattr(placing, name)
-                diff[name] = [getattr(old, name), row[name]]
     if not diff:
         return old.version
     # Right and version sit in the WHERE: a check before and a write after are two moments.
@@ -181,7 +177,7 @@ def save_difference(
     if saved.rowcount == 0:
         raise refusal(change, tracker, old.id, old.version)
     for key, value in sides.items():
-        _replace_side(change, tracker, tracker.all_fields[key], old.id, value)
+        _replace_side(change, tracker, tracker.all_fields[key], old.id, value=value)
     record(change, tracker, old.id, version=old.version + 1, diff=diff)
     merged = {**old.values, **values}
     searched = {each.key for each in search.searched_fields(tracker)}
@@ -223,7 +219,7 @@ def refusal(change: ChangeSet, tracker: Tracker, item_id: int, version: int) -> 
 # -- creating ---------------------------------------------------------------------------------
 
 
-def _completed(change: ChangeSet, tracker: Tracker, values: Values) -> dict[str, Any]:
+def _completed(tracker: Tracker, values: Values) -> dict[str, Any]:
     """Return the values with defaults for the fields that are not named."""
     found = dict(values)
     for key, each in tracker.fields.items():
@@ -298,6 +294,16 @@ def _require_granted(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) ->
 # -- changing ---------------------------------------------------------------------------------
 
 
+def _placing_difference(old: Item, placing: Placing | None, diff: dict[str, list[Any]]) -> rows.Row:
+    """Return owner and group where they differ, and note it in the diff."""
+    row: rows.Row = {}
+    for name in ("owner_id", "group_id"):
+        if placing is not None and getattr(placing, name) != getattr(old, name):
+            row[name] = getattr(placing, name)
+            diff[name] = [getattr(old, name), row[name]]
+    return row
+
+
 def _is_side(tracker: Tracker, key: str) -> bool:
     return tracker.all_fields[key].many
 
@@ -314,7 +320,7 @@ def _row_difference(
     diff: dict[str, list[Any]] = {}
     for key, value in values.items():
         each = tracker.all_fields[key]
-        if each.many or each.computed or _is_same(change, tracker, each, old, value):
+        if each.many or each.computed or _is_same(change, tracker, each, old, value=value):
             continue
         new: rows.Row = {"uid": old.uid}
         before: rows.Row = {}
@@ -331,7 +337,7 @@ def _row_difference(
     return row, diff
 
 
-def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, value: Any) -> bool:
+def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, *, value: Any) -> bool:
     held = old.values.get(each.key)
     if not each.sealed or held is None or value is None:
         return bool(held == value)
@@ -348,7 +354,7 @@ def _stored_before(change: ChangeSet, tracker: Tracker, each: BoundField, item_i
 
 
 def _replace_side(
-    change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int, value: Sequence[Any] | None
+    change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int, *, value: Sequence[Any] | None
 ) -> None:
     side = each.side
     change.execute(delete(side).where(side.c.item_id == item_id, clauses.as_system(tracker)))
