@@ -234,7 +234,7 @@ def terms(story: Story, whose: dict[str, str], kind: str, *, came: int, debit: b
         values |= {"status": "applied", "came_through": story.pick(("friend", "event", "web", "street"))}
     while start > 0:
         end = start - 364
-        made = START if start > START else max(1, start - start % 7)
+        made = START if start > START else max(1, start - start % 14)
         why = "Asked to join" if "joined_on" in values and joined else "Renewals of the week"
         why = "Brought over from the card index" if made == START else why
         alias = story.create(
@@ -260,7 +260,7 @@ def terms(story: Story, whose: dict[str, str], kind: str, *, came: int, debit: b
 
 def renewed(story: Story, alias: str, *, made: int, end: int) -> bool:
     """End a membership; return whether another follows it."""
-    week = max(1, end - end % 7)
+    week = max(1, end - end % 14)
     if story.chance(0.05) and made - 20 > end + 60:
         work = Work(end + 50, 14, OFFICE, "Notice given")
         reason = story.pick(("moved", "money", "time", "other"))

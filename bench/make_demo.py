@@ -144,7 +144,7 @@ def after_gift(story: Story, alias: str, who: dict[str, str | None], *, day: int
 def regular(story: Story) -> None:
     """Promises to give every month or quarter, and what came of them."""
     for number, giver in enumerate(story.some([each for each in story.people if each.debit], 7)):
-        every, step = ("month", 30) if number < 3 else ("quarter", 91)
+        every, step = ("month", 30) if number < 3 else ("quarter", 90)
         amount = story.pick(("5.00", "10.00", "15.00", "25.00"))
         begins = max(40, giver.came - story.between(20, 90))
         title = f"{giver.given} {giver.family}: {amount} every {every}"
@@ -156,7 +156,7 @@ def regular(story: Story) -> None:
             "day_of_month": 1,
         }
         alias = story.create(Work(begins, 11, FUNDRAISER, "Wants to give regularly"), "regular_gift", values)
-        for day in range(begins, 0, -step):
+        for day in range(begins - begins % 30, 0, -step):
             values = {
                 "amount": amount,
                 "person": f"@{giver.alias}",
@@ -222,6 +222,7 @@ def tasks(story: Story) -> None:
     for number in range(66):
         who = story.pick(story.people)
         day = story.between(2, min(1000 if number < 46 else 30, who.came))
+        day = day - day % 7 if day > 30 else day
         kind, title = story.pick(
             (
                 ("call", f"Call back {who.given} {who.family}"),
@@ -235,7 +236,7 @@ def tasks(story: Story) -> None:
         values |= {"urgency": story.pick(("normal", "normal", "normal", "high", "low"))}
         by = story.pick((OFFICE, FUNDRAISER, EVENTS_LEAD))
         alias = story.create(Work(day, 16, by, "Noted on the telephone"), "task", values)
-        done = day - story.between(1, 20)
+        done = day - story.pick((2, 7, 14))
         if day > 30 or story.chance(0.3):
             story.change(Work(done, 16, by, "Done"), alias, status="done", done_on=on(done))
 
