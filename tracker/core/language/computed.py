@@ -38,9 +38,7 @@ def computed(  # noqa: PLR0917 - where and for whom, in the order of all functio
     return kept(tracker, table, ("field", field.key, form), scope=scope, compile_=compile_)
 
 
-def compute(  # noqa: PLR0917 - as `computed`
-    field: BoundField, tracker: Tracker, table: FromClause, scope: Scope
-) -> Typed | None:
+def compute(field: BoundField, tracker: Tracker, table: FromClause, scope: Scope) -> Typed | None:
     """Compile a computed field to be shown, ready to run; None when it has no value for this reader.
 
     A field may have none because the reader does not see what it needs, because a change of the design
