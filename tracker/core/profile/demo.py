@@ -16,7 +16,7 @@ from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
-from tracker.core.items.trash import _needs, links_to, trash_items, trash_where
+from tracker.core.items.trash import links_to, needs_target, trash_items, trash_where
 from tracker.core.items.write import Placing, change_item, create_item
 from tracker.core.profile.events import Event, EventReader
 from tracker.core.profile.kept import applied_profiles, keep_demo
@@ -168,7 +168,7 @@ def _leave_needed(reading: Reading, made: dict[int, set[int]], ids: Sequence[int
         (tracker_id, other, field)
         for tracker_id in made
         for other, field in links_to(reading, known[tracker_id])
-        if _needs(field)
+        if needs_target(field)
     ]
     pairs = []
     for tracker_id, other, field in links:
