@@ -12,14 +12,14 @@ from tracker.core.base.workspace import Language, Workspace
 from tracker.core.language.computed import check_circles, settle_kinds
 from tracker.core.vault.keys import local_provider
 from tracker.hookspecs import StartContext
-from tracker.plugins import builtin_types
+from tracker.plugins import builtin_types, timeline
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
 
 ESSENTIAL = (builtin_types,)  # without them no field has a type, so safe mode keeps them
-BUNDLED = ESSENTIAL
+BUNDLED = (*ESSENTIAL, timeline)
 
 
 def open_workspace(settings: Settings) -> Workspace:
