@@ -16,7 +16,7 @@ from tracker.core.base.database import Database
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.definitions import Design, FieldDef, GroupDef, TrackerDef
 from tracker.core.language.expression import Typed, compile_expression
-from tracker.core.language.scope import SystemScope, late_values
+from tracker.core.language.scope import SystemScope, late_values, settled
 from tracker.fields import BUILTIN
 from tracker.fields.base import Kind
 from tracker.fields.registry import TypeRegistry
@@ -291,5 +291,9 @@ def compiled(text: str, *, key: str = "person", scope: Any = None, form: Any = "
 
 def sql(clause: Any) -> str:
     """Return a clause as one line of SQLite's SQL, constants written out."""
-    text = str(clause.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    text = str(
+        settled(clause, system_scope()).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+    )
     return " ".join(text.split())

@@ -55,6 +55,7 @@ _CONDITION_NODES: tuple[type[exp.Expression], ...] = (
 )
 _BARE = frozenset({"today", "now", "current_user"})
 NESTED = 12  # computed fields within computed fields
+EXPANDED = 200  # computed fields in one expression, each as often as it stands there
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Shared:
 
     reads: set[tuple[str, str]] = field(default_factory=set)
     open: list[tuple[str, str]] = field(default_factory=list)
+    expanded: int = 0
 
 
 class Compiler:
@@ -121,7 +123,9 @@ class Compiler:
 
     def key(self, name: str, place: Place) -> BoundField:
         """Return the field of that key at a place; an unreadable one is unknown."""
-        return readable_field(name, place, self.scope)
+        found = readable_field(name, place, self)
+        self.shared.reads.add((place.tracker.key, found.key))
+        return found
 
     def field(self, each: BoundField, place: Place) -> Value | Many:
         """Return what a field of a place holds."""
@@ -131,15 +135,13 @@ class Compiler:
             return Many(each, place, ()) if each.many else stored_value(each, place.table.c, None)
         if here in self.shared.open:
             raise circle_error([*self.shared.open[self.shared.open.index(here) :], here])
-        if len(self.shared.open) >= NESTED:
-            raise ExpressionError(_("Computed fields are nested too deeply."))
+        self.shared.expanded += 1
+        if len(self.shared.open) >= NESTED or self.shared.expanded > EXPANDED:
+            raise ExpressionError(_("Too many computed fields build on each other."))
         self.shared.open.append(here)
         try:
             return derived_value(each, place, Compiler("", self.scope, self.shared))
-        except UnknownName:
-            # What it needs is hidden from the reader, or gone: so is the field.
-            raise UnknownName(_("There is no field “%(name)s”.", name=each.key)) from None
-        except Circle:
+        except (UnknownName, Circle):
             raise
         except ExpressionError as error:
             raise ExpressionError(

@@ -86,8 +86,8 @@ def dependencies(trackers: Trackers) -> Mapping[tuple[str, str], frozenset[tuple
             shared = Shared()
             try:
                 Compiler(field.key, scope, shared).path((field.key,), Place(tracker, tracker.table, "value"))
-            except Circle:
-                raise
+            except Circle as error:
+                raise Circle(error.what) from None
             except ExpressionError:
                 pass  # broken otherwise: what it reads up to there still counts
             found[tracker.key, field.key] = frozenset(shared.reads - {(tracker.key, field.key)})

@@ -18,7 +18,6 @@ from tracker.core.language.places import (
     system_value,
 )
 from tracker.core.language.refusal import ExpressionError, UnknownName
-from tracker.core.language.scope import Scope
 from tracker.core.language.values import Step, Value
 from tracker.core.language.walking import Walker
 from tracker.errors import nearest
@@ -26,25 +25,45 @@ from tracker.fields.base import Kind
 from tracker.i18n import _
 
 
-def readable_field(name: str, place: Place, scope: Scope, *, before: Sequence[str] = ()) -> BoundField:
+def readable_field(name: str, place: Place, walker: Walker, *, before: Sequence[str] = ()) -> BoundField:
     """Return the field of that key at a place.
 
     :param before: the names walked so far, for the sentence.
     :raises UnknownName: there is none, or the reader may not use it.
     """
     found = None if place.elements_only else place.tracker.fields.get(name)
-    if found is not None and name in scope.readable(place.tracker):
+    if found is not None and name in walker.scope.readable(place.tracker):
         return found
-    raise unknown(name, place, scope, before=before)
+    raise unknown(name, place, walker, before=before)
 
 
-def unknown(name: str, place: Place, scope: Scope, *, before: Sequence[str] = ()) -> UnknownName:
+def unknown(name: str, place: Place, walker: Walker, *, before: Sequence[str] = ()) -> UnknownName:
     """Return the refusal of a name, with the nearest one that the reader may use."""
-    keys = [*place.own] if place.elements_only else [*readable_keys(scope, place), *place.own, *SYSTEM_NAMES]
-    near = nearest(name[:60], keys)
+    keys = (
+        {*place.own}
+        if place.elements_only
+        else {*readable_keys(walker.scope, place), *place.own, *SYSTEM_NAMES}
+    )
+    keys.discard(name)
+    near = nearest(name[:60], sorted(keys))
+    while near is not None and not _is_there(near, place, walker):
+        keys.discard(near)
+        near = nearest(name[:60], sorted(keys))
     path = ".".join((*before, name))[:120]
     hint = _(" Did you mean “%(near)s”?", near=".".join((*before, near))) if near else ""
     return UnknownName(_("There is no field “%(name)s”.%(hint)s", name=path, hint=hint))
+
+
+def _is_there(key: str, place: Place, walker: Walker) -> bool:
+    """Return whether a name may be suggested: not a computed field that needs what the reader may not see."""
+    each = place.tracker.fields.get(key)
+    if each is None or key in place.own or not each.computed:
+        return True
+    try:
+        walker.field(each, place)
+    except ExpressionError:
+        return False
+    return True
 
 
 def path_value(names: Sequence[str], place: Place, walker: Walker) -> Value | Many:
@@ -84,8 +103,12 @@ def _one(name: str, here: Place, walker: Walker, *, before: Sequence[str]) -> Va
         return here.own[name]
     if name in SYSTEM_NAMES and not here.elements_only:
         return system_value(here, name, None)
-    each = readable_field(name, here, walker.scope, before=before)
-    return walker.field(each, here)
+    each = readable_field(name, here, walker, before=before)
+    try:
+        return walker.field(each, here)
+    except UnknownName:
+        # What it is computed from is hidden from the reader, or gone: so is the field.
+        raise unknown(name, here, walker, before=before) from None
 
 
 def _after(steps: tuple[Step, ...], found: Value | Many) -> Value | Many:
