@@ -238,7 +238,7 @@ def infrastructures(story: Story) -> None:
     groups += [
         ["NGI_NORTH", "Denmark;Norway;Sweden;Finland"],
         ["NGI_WEST", "Spain;Portugal"],
-        ["NGI_ERIN", "Ireland"],
+        ["NGI_ALPS", "Switzerland;Austria"],
     ]
     groups += [
         ["ROC_SOUTH", "Latin America (regional)"],
