@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, and_, literal, or_
+from sqlalchemy import BindParameter, ColumnElement, Date, and_, literal, or_
 
 from tracker.core.design.bound import BoundField
 from tracker.core.language import elements
@@ -355,8 +355,13 @@ def _listed(
         texts = [fold(str(item.literal)) for item in fitting]
         return lambda side: _in(side.text_key(), texts, negated=negated)
     scale = max(left.scale, *(item.scale for item in fitting))
-    values = [getattr(rescaled(item, scale).sql, "value", None) for item in fitting]
+    values = [_constant(rescaled(item, scale).sql) for item in fitting]
     return lambda side: _in(rescaled(side, scale).sql, values, negated=negated)
+
+
+def _constant(sql: ColumnElement[Any]) -> Any:
+    assert isinstance(sql, BindParameter)  # so every literal is written
+    return sql.value
 
 
 def _in(side: ColumnElement[Any], values: Sequence[Any], *, negated: bool) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, exists, literal, literal_column, null, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, exists, literal, null, select
 
 from tracker.core.base.sqlite_functions import LARGEST
 from tracker.core.design.bound import BoundField
@@ -15,7 +15,7 @@ from tracker.core.language import elements
 from tracker.core.language.refusal import ExpressionError
 from tracker.fields.base import Kind
 from tracker.fields.folding import fold
-from tracker.fields.storage import PlainText
+from tracker.fields.storage import PlainText, Storage
 from tracker.i18n import Message, _
 
 Form = Literal["page", "set", "value"]
@@ -163,8 +163,9 @@ def number_value(number: Decimal, spot: int | None = None) -> Value:
 
 def truth_value(*, truth: bool, spot: int | None = None) -> Value:
     """Return TRUE or FALSE."""
-    sql: ColumnElement[Any] = literal_column("true" if truth else "false")
-    return Value(sql, Kind.BOOLEAN, literal=truth, closed=True, spot=spot)
+    return Value(
+        literal(truth, Storage.BOOLEAN.sql_type), Kind.BOOLEAN, literal=truth, closed=True, spot=spot
+    )
 
 
 def whole_literal(number: int) -> ColumnElement[Any]:
