@@ -1,20 +1,130 @@
-"""What changed, and taking it back."""
+"""What changed: the list of change sets, what each did, what taking it back would do, and taking it back."""
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from tracker.core.base.transaction import Reading
+from tracker.core.changes import undo
+from tracker.core.changes.contents import contents
+from tracker.core.changes.history import FieldChange, Summary, change_set_infos, change_sets, touched_counts
+from tracker.core.changes.undo import Undone
+from tracker.core.design.store import trackers
+from tracker.errors import Refused, TrackerError
+from tracker.i18n import _
+from tracker.web import identity
+from tracker.web.asking import close, reading
+from tracker.web.changes.sentences import DOORS, counted_parts, line, lines
+from tracker.web.toasts import toast
+
 bp = Blueprint("changes", __name__, url_prefix="/changes")
+
+PAGE = 50
+TRIED_AT_ONCE = 200  # items; what undoing more would do is worked out when asked
+SHOWN_CONFLICTS = 20
 
 
 @bp.get("")
 def show_all() -> ResponseReturnValue:
     """List change sets, newest first."""
-    return render_template("home/home.html")
+    here = reading()
+    before = request.args.get("before", "")
+    found = change_sets(
+        here,
+        tracker=request.args.get("tracker", ""),
+        before=int(before) if before.isdigit() else None,
+        limit=PAGE + 1,
+    )
+    more = url_for(".show_all", **(request.args.to_dict() | {"before": found[PAGE - 1].info.id})) if len(found) > PAGE else ""
+    about = trackers(here).by_key.get(request.args.get("tracker", ""))
+    return render_template("changes/all.html", lines=lines(here, found[:PAGE]), more=more, about=about, doors=DOORS)
+
+
+@bp.get("/<int:change_set_id>")
+def show(change_set_id: int) -> ResponseReturnValue:
+    """Show what a change set did, and what taking it back would do."""
+    here = reading()
+    info = change_set_infos(here, [change_set_id]).get(change_set_id)
+    mayor = undo.undoable if info is None or info.undone_by is None else None
+    problem = ""
+    try:
+        if mayor is not None:
+            mayor(here, change_set_id)
+    except Refused as error:
+        problem = str(error)
+    counts = touched_counts(here, [change_set_id]).get(change_set_id, {})
+    if info is None or (not counts and not _is_own(here, info.actor_id)):
+        from tracker.web.failures import not_open
+
+        return not_open()
+    summary = Summary(info, counts)
+    size = sum(sum(vars(each).values()) for each in counts.values())
+    facts: dict[str, Any] = {
+        "line": line(here, summary),
+        "info": info,
+        "touched": contents(here, change_set_id),
+        "size": size,
+        "doors": DOORS,
+        "problem": problem,
+    }
+    trying = info.undone_by is None and not problem and (size <= TRIED_AT_ONCE or "preview" in request.args)
+    tried = _tried(change_set_id) if trying else None
+    return render_template("changes/one.html", **facts, **_in_words(reading(), tried), value=_value)
+
+
+def _is_own(here: Reading, actor_id: int | None) -> bool:
+    from tracker.core.access.rights import rights
+
+    return rights(here).unbounded or (actor_id is not None and actor_id == here.actor.user_id)
+
+
+def _tried(change_set_id: int) -> Undone | str:
+    close()
+    try:
+        return undo.preview(g.workspace, g.actor, change_set_id)
+    except TrackerError as error:
+        return str(error)
+
+
+def _in_words(here: Reading, tried: Undone | str | None) -> dict[str, Any]:
+    if not isinstance(tried, Undone):
+        return {"tried": None, "refusal": tried or ""}
+    by_key = trackers(here).by_key
+    parts = [
+        str(part)
+        for key, counts in tried.counts.items()
+        if key in by_key
+        for part in counted_parts(by_key[key], counts, here.actor.reader)
+    ]
+    left = tried.conflicts
+    return {"tried": parts, "refusal": "", "conflicts": left[:SHOWN_CONFLICTS], "left": len(left), "by_key": by_key}
+
+
+def _value(change: FieldChange, value: Any) -> str:
+    """Show a value before or after, as plain text."""
+    if value is None or change.masked:
+        return ""
+    return change.field.type.format(value, g.actor.reader) if change.field else str(value)
 
 
 @bp.post("/<int:change_set_id>/undo")
 def undo_one(change_set_id: int) -> ResponseReturnValue:
-    """Undo a change set."""
-    return redirect("/", 303)
+    """Take a change set back; what had to be left is told."""
+    close()
+    done = undo.undo(g.workspace, g.actor, change_set_id, door="web")
+    if done.conflicts:
+        n = len(done.conflicts)
+        what = _("Undone, but 1 thing was left as it is.") if n == 1 else _("Undone, but %(n)d things were left as they are.", n=n)
+        toast(what, undo=done.change_set if done.counts else None)
+        return redirect(url_for(".show", change_set_id=done.change_set) if done.change_set else url_for(".show_all"), 303)
+    toast(_("Undone."), undo=done.change_set if done.counts else None)
+    return redirect(_back(change_set_id), 303)
+
+
+def _back(change_set_id: int) -> str:
+    """Return the page that Undo was pressed on, unless it shows what is not there any more."""
+    address = identity.here()
+    return url_for(".show_all") if address.startswith(f"/changes/{change_set_id}") else address

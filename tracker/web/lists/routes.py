@@ -256,3 +256,6 @@ def back_to(tracker: Tracker) -> str:
     """Return the address of the list that a form came from, as its hidden `back` says."""
     tail = request.form.get("back", "")
     return to_tracker(tracker.key) + (f"?{tail}" if tail else "")
+
+
+from tracker.web.lists import many  # noqa: E402,F401 - its views stand on this blueprint

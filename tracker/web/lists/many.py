@@ -1,0 +1,150 @@
+"""What is done to many items at once: one field changed, into the trash, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+from werkzeug.urls import iri_to_uri
+
+from tracker.core.access.rights import editable, require, visible_tracker
+from tracker.core.ask.names import name_fields, name_of
+from tracker.core.ask.page import page
+from tracker.core.ask.query import Query
+from tracker.core.base.transaction import Reading
+from tracker.core.changes.history import change_set_infos
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items.bulk import Selection, change_items, count_chosen
+from tracker.core.items.trash import restore_items, trash_items
+from tracker.errors import Invalid
+from tracker.fields.base import Kind
+from tracker.i18n import _
+from tracker.web import words
+from tracker.web.asking import changing, reading
+from tracker.web.forms.dialect import dialect_of
+from tracker.web.lists import chips
+from tracker.web.lists.routes import PAGE, back_to, bp, views
+from tracker.web.lists.state import EMPTY, read_state
+from tracker.web.showing import to_tracker
+from tracker.web.toasts import toast
+
+MANY = ("choices", "items")  # widgets that hand over several values
+SETTABLE = frozenset("line area number date moment box choice choices tags lines item items user group".split())
+
+
+@bp.post("/<name>/picked")
+def picked(name: str) -> ResponseReturnValue:
+    """Do to what is selected what the button says."""
+    tracker = visible_tracker(reading(), name)
+    selection = _selection(reading(), tracker)
+    if not isinstance(selection, Query) and not selection:
+        toast(_("Nothing is selected."))
+        return redirect(back_to(tracker), 303)
+    if request.form.get("do") == "trash":
+        return _trash(tracker, selection)
+    return _change(tracker, selection)
+
+
+def _selection(here: Reading, tracker: Tracker) -> Selection:
+    """Return the items that are ticked, or the whole list that the form came from."""
+    if request.form.get("all") != "1":
+        return sorted({int(each) for each in request.form.getlist("id") if each.isdigit() and len(each) < 19})
+    from urllib.parse import parse_qsl
+
+    args = MultiDict(parse_qsl(iri_to_uri(request.form.get("back", "")), keep_blank_values=True))
+    offered = {each.key: each for each in views(here, tracker)}
+    return read_state(args, tracker, offered.get(args.get("view", ""), EMPTY)).query(())
+
+
+def _trash(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
+    with changing(kind="bulk") as change:
+        n = trash_items(change, tracker, selection)
+        done = change.id if change.written else None
+    toast(_("%(what)s moved to the trash.", what=words.counted(n, tracker, g.actor.reader)), undo=done if n else None)
+    return redirect(back_to(tracker), 303)
+
+
+# -- one field of many --------------------------------------------------------------------------------
+
+
+def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
+    """Ask for a field, then for its value, then give it to all."""
+    here = reading()
+    require(here, "bulk", tracker)
+    offered = [each for each in editable(here, tracker) if _is_settable(each)]
+    bound = next((each for each in offered if each.key == request.form.get("field")), None)
+    error = ""
+    if bound is not None and request.form.get("sure") == "1":
+        try:
+            return _apply(tracker, selection, bound)
+        except Invalid as refusal:
+            error = " ".join(str(each) for sentences in refusal.fields.values() for each in sentences) or str(refusal)
+    here = reading()
+    facts: dict[str, Any] = {
+        "tracker": tracker,
+        "offered": offered,
+        "bound": bound,
+        "n": count_chosen(here, tracker, selection, "change"),
+        "of": count_chosen(here, tracker, selection, "view"),
+        "kept": [(name, value) for name, value in request.form.items(multi=True) if name in ("id", "all", "back")],
+        "back": back_to(tracker),
+        "error": error,
+        "typed": request.form.getlist("value"),
+    }
+    if bound is not None:
+        facts["editor"] = chips.editor(here, read_state(MultiDict(), tracker), bound.key)
+        facts["many"] = bound.type.control().widget in MANY
+    return render_template("lists/change.html", **facts), 422 if error else 200
+
+
+def _is_settable(bound: BoundField) -> bool:
+    return not (bound.sealed or bound.unique) and bound.type.control().widget in SETTABLE and bound.kind is not Kind.PARTS
+
+
+def _apply(tracker: Tracker, selection: Selection, bound: BoundField) -> ResponseReturnValue:
+    typed = request.form.getlist("value")
+    raw: Any = typed if bound.type.control().widget in MANY else (typed or [""])[0]
+    values = tracker.collect({bound.key: raw}, dialect_of(reading()))
+    with changing(kind="bulk") as change:
+        n = change_items(change, tracker, selection, values)
+        done = change.id if n else None
+    what = words.counted(n, tracker, g.actor.reader)
+    toast(_("%(label)s changed for %(what)s.", label=bound.label, what=what), undo=done)
+    return redirect(back_to(tracker), 303)
+
+
+# -- the trash ------------------------------------------------------------------------------------------
+
+
+@bp.get("/<name>/trash")
+def show_trash(name: str) -> ResponseReturnValue:
+    """List what is in the trash, with who put it there."""
+    here = reading()
+    tracker = visible_tracker(here, name)
+    fields = name_fields(here, tracker)
+    query = Query(tracker.key, columns=tuple(each.key for each in fields), sort=("-updated_at",), trash=True)
+    found = page(here, query, cursor=request.args.get("after"), limit=PAGE)
+    infos = change_set_infos(here, {item.deleted_cs for item in found.items})
+    return render_template(
+        "lists/trash.html",
+        tracker=tracker,
+        items=[
+            (item.id, name_of(fields, item.id, item.values), infos.get(item.deleted_cs or 0)) for item in found.items
+        ],
+        next=found.next and to_tracker(tracker.key, "trash", after=found.next),
+        previous=found.previous and to_tracker(tracker.key, "trash", after=found.previous),
+    )
+
+
+@bp.post("/<name>/put-back")
+def put_back(name: str) -> ResponseReturnValue:
+    """Bring items back from the trash."""
+    tracker = visible_tracker(reading(), name)
+    ids = [int(each) for each in request.form.getlist("id") if each.isdigit() and len(each) < 19]
+    with changing() as change:
+        n = restore_items(change, tracker, ids)
+        done = change.id if n else None
+    toast(_("%(what)s put back.", what=words.counted(n, tracker, g.actor.reader)), undo=done)
+    return redirect(to_tracker(tracker.key, "trash"), 303)
