@@ -28,6 +28,7 @@ from tracker.core.profile.events import EventReader
 from tracker.core.profile.files import shipped
 from tracker.core.profile.plan import plan
 from tracker.core.profile.read import Ground, read_profile
+from tracker.core.transfer.mapfile import read_map
 from tracker.errors import Invalid
 from tracker.fields import BUILTIN
 from tracker.fields.base import Step
@@ -400,6 +401,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("name", "profile"), MAPPINGS)
 def test_a_mapping_names_what_is_there(name, profile):
+    assert len(read_map(PROFILES / "maps" / f"{name}.yaml").files) == len(mapping(name))
     for each in mapping(name):
         tracker = trackers(profile).get(each["tracker"])
         assert set(each) <= {"file", "tracker", "where", "key", "columns", "values", "constants", "group"}
