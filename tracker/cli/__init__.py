@@ -6,8 +6,8 @@ answer at once and also where the database does not.
 
 from __future__ import annotations
 
-from tracker.cli.group import CommandGroup
 from tracker.cli.context import Cli, pass_cli
+from tracker.cli.group import CommandGroup
 
 __all__ = ["cli", "main", "pass_cli"]
 

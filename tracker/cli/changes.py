@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.group import table
 from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.group import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 @click.argument("tracker", required=False, default="")
 @click.option("--since", metavar="DAY", help="Only changes from this day on: 2026-11-24.")
 @click.option("--actor", default="", metavar="NAME", help="Only changes of this person.")
-@click.option("--by", "by_tracker", default="", metavar="TRACKER", help="Only changes that touched this tracker.")
+@click.option(
+    "--by", "by_tracker", default="", metavar="TRACKER", help="Only changes that touched this tracker."
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_cli
-def changes(cli: Cli, tracker: str, **options: Any) -> None:
+def changes(cli: Cli, /, tracker: str, **options: Any) -> None:
     """List what was done, newest first: who, when, why, and how many items."""
     from tracker.core.changes.history import change_sets
 
@@ -41,19 +43,38 @@ def changes(cli: Cli, tracker: str, **options: Any) -> None:
     if options["as_json"]:
         echo_json(
             [
-                {"id": each.info.id, "at": each.info.at.isoformat(), "actor": each.info.actor_name, "door": each.info.door,
-                 "kind": each.info.kind, "reason": each.info.reason, "state": _state(each.info),
-                 "undoes": each.info.undoes_id, "counts": _counts_json(each.counts)}
+                {
+                    "id": each.info.id,
+                    "at": each.info.at.isoformat(),
+                    "actor": each.info.actor_name,
+                    "door": each.info.door,
+                    "kind": each.info.kind,
+                    "reason": each.info.reason,
+                    "state": _state(each.info),
+                    "undoes": each.info.undoes_id,
+                    "counts": _counts_json(each.counts),
+                }
                 for each in found
             ]
         )
         return
     rows = [
-        (each.info.id, each.info.at.astimezone(zone).strftime("%Y-%m-%d %H:%M"), each.info.actor_name, each.info.kind,
-         _state(each.info), _told(each.counts), each.info.reason)
+        (
+            each.info.id,
+            each.info.at.astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+            each.info.actor_name,
+            each.info.kind,
+            _state(each.info),
+            _told(each.counts),
+            each.info.reason,
+        )
         for each in found
     ]
-    click.echo(table(rows, ("id", "when", "who", "what", "state", "items", "why")) if rows else "Nothing was done yet.")
+    click.echo(
+        table(rows, ("id", "when", "who", "what", "state", "items", "why"))
+        if rows
+        else "Nothing was done yet."
+    )
 
 
 @click.command()
@@ -71,8 +92,13 @@ def undo(cli: Cli, change_set: int, *, dry_run: bool, as_json: bool) -> None:
         done = undoing.undo(cli.workspace, cli.actor, change_set, door="cli")
     if as_json:
         echo_json(
-            {"change_set": done.change_set, "counts": _counts_json(done.counts),
-             "conflicts": [vars(each) if hasattr(each, "__dict__") else str(each) for each in done.conflicts]}
+            {
+                "change_set": done.change_set,
+                "counts": _counts_json(done.counts),
+                "conflicts": [
+                    vars(each) if hasattr(each, "__dict__") else str(each) for each in done.conflicts
+                ],
+            }
         )
         return
     click.echo(_undone(done, dry_run=dry_run))
@@ -83,7 +109,9 @@ def _undone(done: Undone, *, dry_run: bool) -> str:
     lines = [f"Would undo: {told}." if dry_run else f"Undone: {told}. This is change set {done.change_set}."]
     if done.conflicts:
         lines.append(f"{len(done.conflicts)} left as they are:")
-        lines += [f"  {each.tracker} #{each.item_id} {each.field}: {each.reason}" for each in done.conflicts[:50]]
+        lines += [
+            f"  {each.tracker} #{each.item_id} {each.field}: {each.reason}" for each in done.conflicts[:50]
+        ]
     if len(done.conflicts) > 50:
         lines.append(f"  … and {len(done.conflicts) - 50} more.")
     return "\n".join(lines)

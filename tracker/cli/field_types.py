@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tracker.cli.group import table
 from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.group import table
 
 
 @click.command()
@@ -22,8 +22,16 @@ def types(cli: Cli, *, as_json: bool) -> None:
     if as_json:
         echo_json(
             [
-                {"name": each.name, "label": str(each.label), "about": str(each.about), "kind": each.kind.value,
-                 "group": each.group, "many": each.many, "computed": each.computed, "aliases": list(each.aliases)}
+                {
+                    "name": each.name,
+                    "label": str(each.label),
+                    "about": str(each.about),
+                    "kind": each.kind.value,
+                    "group": each.group,
+                    "many": each.many,
+                    "computed": each.computed,
+                    "aliases": list(each.aliases),
+                }
                 for each in found
             ]
         )

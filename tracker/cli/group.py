@@ -46,7 +46,11 @@ class CommandGroup(click.Group):
         """List the commands; those of plugins by name only, since a list must not import them."""
         own = [(name, self.get_command(ctx, name)) for name in self.commands_at]
         rows = [(name, command.get_short_help_str(160)) for name, command in own if command is not None]
-        rows += [(name, f"From {_origin(point)}.") for name, point in sorted(_offered().items()) if name not in self.commands_at]
+        rows += [
+            (name, f"From {_origin(point)}.")
+            for name, point in sorted(_offered().items())
+            if name not in self.commands_at
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -54,7 +58,7 @@ class CommandGroup(click.Group):
         """Run the command and leave: 0 when it went well, 1 with a sentence when it did not."""
         extra.pop("standalone_mode", None)
         try:
-            result = super().main(*args, standalone_mode=False, **extra)
+            result = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         except click.UsageError as error:
             error.show()
             sys.exit(1)
@@ -126,6 +130,9 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
     right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(heads))]
     lines = [list(heads), *texts]
     return "\n".join(
-        "  ".join(cell.rjust(width) if numeric else cell.ljust(width) for cell, width, numeric in zip(line, widths, right, strict=True)).rstrip()
+        "  ".join(
+            cell.rjust(width) if numeric else cell.ljust(width)
+            for cell, width, numeric in zip(line, widths, right, strict=True)
+        ).rstrip()
         for line in lines
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.group import table
 from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.group import table
 
 if TYPE_CHECKING:
     from tracker.core.ask.rows import Item
@@ -35,7 +35,9 @@ def list_trackers(cli: Cli, *, as_json: bool) -> None:
     elif found:
         click.echo(table(found, ("tracker", "title", "items")))
     else:
-        click.echo("There are no trackers yet: apply a profile (tracker profile list), or make one in the browser.")
+        click.echo(
+            "There are no trackers yet: apply a profile (tracker profile list), or make one in the browser."
+        )
 
 
 @click.command()
@@ -43,10 +45,12 @@ def list_trackers(cli: Cli, *, as_json: bool) -> None:
 @click.argument("item_id", required=False, metavar="[ID]")
 @click.option("--as-of", "moment", metavar="MOMENT", help="As it was then: 2026-11-24, or 2026-11-24T09:12.")
 @click.option("--where", default="", metavar="EXPR", help="Only items for which this expression holds.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 2000), help="At most so many items.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 2000), help="At most so many items."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_cli
-def show(cli: Cli, tracker: str, item_id: str | None, **options: Any) -> None:
+def show(cli: Cli, /, tracker: str, item_id: str | None, **options: Any) -> None:
     """Show the items of TRACKER, or one item with all its values; ID is its number or its uid."""
     if item_id is None:
         if options["moment"]:
@@ -66,7 +70,10 @@ def _show_list(cli: Cli, key: str, options: dict[str, Any]) -> None:
             echo_json([_as_json(found.fields, item, item.values) for item in found.items])
             return
         fields = [each for each in found.fields if not each.sealed][:6]
-        texts = [(item.id, *(_shown(reading, each, item.values.get(each.key))[:40] for each in fields)) for item in found.items]
+        texts = [
+            (item.id, *(_shown(reading, each, item.values.get(each.key))[:40] for each in fields))
+            for item in found.items
+        ]
     click.echo(table(texts, ("id", *(each.label for each in fields))) if texts else "No items.")
     if found.next:
         click.echo(f"… and more; --limit shows up to 2000, `tracker export {key}` all.")
@@ -126,7 +133,7 @@ def _moment(text: str, reading: Reading) -> datetime:
 
 def _shown(reading: Reading, field: BoundField, value: Any) -> str:
     from tracker.core.access.rights import READ, rights
-    from tracker.core.ask.rows import MASK
+    from tracker.core.design.bound import MASK
 
     if value is None:
         return ""

@@ -16,7 +16,9 @@ STATES = ("due", "taken", "sending", "unknown", "done", "dead")
 
 
 @click.command()
-@click.option("--poll", default=0.5, show_default=True, metavar="SECONDS", help="Between two looks at an empty outbox.")
+@click.option(
+    "--poll", default=0.5, show_default=True, metavar="SECONDS", help="Between two looks at an empty outbox."
+)
 @pass_cli
 def worker(cli: Cli, *, poll: float) -> None:
     """Do the jobs that were queued, until stopped; `tracker serve` starts one by itself.
@@ -40,30 +42,48 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only such; may be repeated.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only such; may be repeated."
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_cli
-def list_jobs(cli: Cli, **options: Any) -> None:
+def list_jobs(cli: Cli, /, **options: Any) -> None:
     """List jobs, newest first."""
     from tracker.core.access.rights import require_admin
     from tracker.core.base import outbox
 
     with cli.workspace.read(cli.actor) as reading:
         require_admin(reading)
-        found = outbox.list_jobs(reading.connection, states=options["states"] or STATES, limit=options["limit"])
+        found = outbox.list_jobs(
+            reading.connection, states=options["states"] or STATES, limit=options["limit"]
+        )
         counts = outbox.count_jobs(reading.connection)
     if options["as_json"]:
         echo_json(
             [
-                {"id": each.id, "topic": each.topic, "state": each.state, "attempts": each.attempts,
-                 "due_at": each.due_at.isoformat(), "change_set": each.change_set_id, "error": each.error}
+                {
+                    "id": each.id,
+                    "topic": each.topic,
+                    "state": each.state,
+                    "attempts": each.attempts,
+                    "due_at": each.due_at.isoformat(),
+                    "change_set": each.change_set_id,
+                    "error": each.error,
+                }
                 for each in found
             ]
         )
         return
     rows = [
-        (each.id, each.topic, each.state, each.attempts, each.due_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"), (each.error or "")[:80])
+        (
+            each.id,
+            each.topic,
+            each.state,
+            each.attempts,
+            each.due_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
+            (each.error or "")[:80],
+        )
         for each in found
     ]
     if rows:

@@ -26,11 +26,13 @@ def user() -> None:
 @click.argument("email")
 @click.option("--name", default="", help="The name that others see.")
 @click.option("--admin", is_flag=True, help="May configure everything.")
-@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
+@click.option(
+    "--group", "groups", multiple=True, metavar="GROUP", help="Put into this group; may be repeated."
+)
 @click.option("--password", help="Others can see it in the list of processes: better --password-stdin.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @pass_cli
-def add_user(cli: Cli, email: str, **options: Any) -> None:
+def add_user(cli: Cli, /, email: str, **options: Any) -> None:
     """Add a person who signs in with EMAIL, or with no password by a link only."""
     from tracker.core.access.people import add_person
 
@@ -41,7 +43,12 @@ def add_user(cli: Cli, email: str, **options: Any) -> None:
         cli.actor, door="cli", kind="grants", reason=f"add {email}", designing=True
     ) as change:
         made = add_person(
-            change, email, name=options["name"], password=password, admin=options["admin"], groups=options["groups"]
+            change,
+            email,
+            name=options["name"],
+            password=password,
+            admin=options["admin"],
+            groups=options["groups"],
         )
     click.echo(f"Added {email} (user {made}).")
 
@@ -60,8 +67,14 @@ def list_users(cli: Cli, *, as_json: bool) -> None:
     if as_json:
         echo_json(
             [
-                {"id": each.id, "email": each.email, "name": each.name, "admin": each.admin,
-                 "disabled": each.disabled, "groups": list(each.groups)}
+                {
+                    "id": each.id,
+                    "email": each.email,
+                    "name": each.name,
+                    "admin": each.admin,
+                    "disabled": each.disabled,
+                    "groups": list(each.groups),
+                }
                 for each in found
             ]
         )
@@ -70,7 +83,9 @@ def list_users(cli: Cli, *, as_json: bool) -> None:
         (each.id, each.email, each.name, ", ".join(each.groups), " ".join(_marks(each.admin, each.disabled)))
         for each in found
     ]
-    click.echo(table(rows, ("id", "e-mail", "name", "groups", "")) if rows else "Nobody yet: tracker user add.")
+    click.echo(
+        table(rows, ("id", "e-mail", "name", "groups", "")) if rows else "Nobody yet: tracker user add."
+    )
 
 
 def _marks(admin: bool, disabled: bool) -> list[str]:  # noqa: FBT001 - two columns of one row
@@ -104,7 +119,7 @@ def add_group(cli: Cli, key: str, *, title: str, includes: tuple[str, ...], code
 @click.option("--includes", multiple=True, metavar="GROUP", help="Each has the rights of this group, too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 @pass_cli
-def import_groups(cli: Cli, file: Path, **options: Any) -> None:
+def import_groups(cli: Cli, /, file: Path, **options: Any) -> None:
     """Make a group of each row of FILE, a CSV file; a second time changes nothing.
 
     Rows meet the groups that are there by their code. Mappings of imports find a group by its code or by
@@ -130,9 +145,7 @@ def _save(cli: Cli, groups: Iterable[GroupDef], *, reason: str) -> tuple[int, in
     from tracker.core.design.difference import difference
     from tracker.core.design.store import trackers
 
-    with cli.workspace.change(
-        cli.actor, door="cli", kind="grants", reason=reason, designing=True
-    ) as change:
+    with cli.workspace.change(cli.actor, door="cli", kind="grants", reason=reason, designing=True) as change:
         require_admin(change)
         design = trackers(change).design
         known = {each.key: each for each in design.groups}
@@ -155,5 +168,3 @@ def _done(added: int, changed: int) -> str:
     if not added and not changed:
         return "Nothing to do: all groups are there."
     return f"{added} group(s) added, {changed} changed."
-
-

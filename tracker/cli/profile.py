@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tracker.core.profile.read import Profile
 
 _NAME = click.argument("name", metavar="NAME|FILE")
-_SET = click.option("--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile.")
+_SET = click.option(
+    "--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -40,7 +42,9 @@ def list_profiles(cli: Cli, *, as_json: bool) -> None:
         for name in sorted({*shipped(), *applied})
     ]
     if as_json:
-        echo_json([{"profile": name, "version": version, "applied": bool(state)} for name, version, state in rows])
+        echo_json(
+            [{"profile": name, "version": version, "applied": bool(state)} for name, version, state in rows]
+        )
         return
     click.echo(table(rows, ("profile", "version", "state")))
 
@@ -98,14 +102,17 @@ def apply_profile(cli: Cli, name: str, *, answers: tuple[str, ...], dry_run: boo
 @pass_cli
 def demo(cli: Cli, name: str, *, clear: bool) -> None:
     """Load the demo data of a profile, or clear it."""
+    from tracker.core.access.rights import require_admin
     from tracker.core.profile.demo import clear_demo, load_demo
 
     found = read(cli, name)
     if clear:
         number = clear_demo(cli.workspace, cli.actor, found.name)
-        click.echo(f"Demo data cleared: {number} change set(s) undone.")
-    else:
-        click.echo(f"Demo data loaded: {load_demo(cli.workspace, cli.actor, found)} item(s).")
+        click.echo(f"Demo data cleared: {number} item(s) are in the trash.")
+        return
+    with cli.workspace.read(cli.actor) as reading:
+        require_admin(reading)
+    click.echo(f"Demo data loaded: {len(load_demo(cli.workspace, found))} change set(s).")
 
 
 def read(cli: Cli, name: str) -> Profile:
@@ -127,7 +134,9 @@ def apply_if_new(cli: Cli, name: str, answers: Iterable[str]) -> None:
         return
     plan = _plan(cli, name, answers)
     if plan.losses:
-        raise click.ClickException(f"The profile would take something away; run: tracker profile apply {name}")
+        raise click.ClickException(
+            f"The profile would take something away; run: tracker profile apply {name}"
+        )
     _apply(cli, plan)
     click.echo(f"Applied {found.title}: {len(plan.steps)} step(s).")
 
@@ -141,7 +150,7 @@ def load_demo_if_new(cli: Cli, name: str) -> None:
     with cli.workspace.read(cli.actor) as reading:
         if applied_profiles(reading)[found.name].demo_cs:
             return
-    click.echo(f"Loaded demo data: {load_demo(cli.workspace, cli.actor, found)} item(s).")
+    click.echo(f"Loaded demo data: {len(load_demo(cli.workspace, found))} change set(s).")
 
 
 def _plan(cli: Cli, name: str, answers: Iterable[str]) -> ProfilePlan:

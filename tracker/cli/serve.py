@@ -19,14 +19,16 @@ WELCOME = "welcome"  # purpose of the one-time link with which the first adminis
 
 @click.command()
 @click.option("--profile", metavar="NAME|FILE", help="Apply this profile if it is not applied yet.")
-@click.option("--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile.")
+@click.option(
+    "--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile."
+)
 @click.option("--demo", is_flag=True, help="Load the profile's demo data if it is not there yet.")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes; PostgreSQL only.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; run `tracker worker` elsewhere.")
 @pass_cli
-def serve(cli: Cli, **options: Any) -> None:
+def serve(cli: Cli, /, **options: Any) -> None:
     """Serve the pages, and do queued jobs; makes whatever is missing.
 
     At the first start it prints a link with which the administrator comes in. SIGTERM or Ctrl-C ends all.
@@ -102,7 +104,9 @@ def free_port(host: str, port: int) -> int:
         try:
             probe.bind(found[4])
         except PermissionError as error:
-            raise click.ClickException(f"Port {port} is for the system; take one above 1023 with --port.") from error
+            raise click.ClickException(
+                f"Port {port} is for the system; take one above 1023 with --port."
+            ) from error
         except OSError as error:
             raise click.ClickException(
                 f"Port {port} on {host} is taken, perhaps by another Tracker; choose one with --port."

@@ -61,7 +61,11 @@ class Child:
 
 
 def supervise(
-    children: Sequence[Child], environment: Mapping[str, str], *, probe: tuple[str, int], ready: Callable[[], None]
+    children: Sequence[Child],
+    environment: Mapping[str, str],
+    *,
+    probe: tuple[str, int],
+    ready: Callable[[], None],
 ) -> None:
     """Run the children until a signal comes; then end them all and return.
 
@@ -71,7 +75,8 @@ def supervise(
     """
     stop = Event()
     before = {
-        number: signal.signal(number, lambda _number, _frame: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda _number, _frame: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
         for child in children:
@@ -95,7 +100,9 @@ def _wait_until_ready(child: Child, probe: tuple[str, int], stop: Event) -> None
     while not stop.wait(0.1):
         code = child.ended()
         if code is not None:
-            raise click.ClickException(f"The {child.name} did not start ({_code(code)}); its own words stand above.")
+            raise click.ClickException(
+                f"The {child.name} did not start ({_code(code)}); its own words stand above."
+            )
         if _answers(probe):
             return
 
@@ -144,5 +151,3 @@ def _code(code: int) -> str:
     if code < 0:
         return f"signal {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"signal {-code}"
     return f"exit code {code}"
-
-

@@ -28,9 +28,22 @@ def key_status(cli: Cli, *, as_json: bool) -> None:
         found = status(reading)
     if as_json:
         echo_json(
-            {"place": found.place, "master": found.master, "problem": found.problem and str(found.problem),
-             "keys": [{"id": each.id, "purpose": each.purpose, "field": each.field_uid, "version": each.version,
-                       "created_at": each.created_at.isoformat(), "opens": each.opens} for each in found.keys]}
+            {
+                "place": found.place,
+                "master": found.master,
+                "problem": found.problem and str(found.problem),
+                "keys": [
+                    {
+                        "id": each.id,
+                        "purpose": each.purpose,
+                        "field": each.field_uid,
+                        "version": each.version,
+                        "created_at": each.created_at.isoformat(),
+                        "opens": each.opens,
+                    }
+                    for each in found.keys
+                ],
+            }
         )
     else:
         told = {"right": "opens", "shut": "does not open", "unused": "nothing is encrypted yet"}[found.master]
@@ -38,7 +51,8 @@ def key_status(cli: Cli, *, as_json: bool) -> None:
         if found.problem:
             click.echo(str(found.problem))
         rows = [
-            (each.id, each.purpose, each.field_uid, each.version, "opens" if each.opens else "SHUT") for each in found.keys
+            (each.id, each.purpose, each.field_uid, each.version, "opens" if each.opens else "SHUT")
+            for each in found.keys
         ]
         if rows:
             click.echo(table(rows, ("id", "for", "field", "version", "")))

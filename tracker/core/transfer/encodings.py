@@ -18,8 +18,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _KNOWN = (  # what people rename to .csv, and what to do with it
-    (b"PK\x03\x04", _("This is a spreadsheet or an archive, not a CSV file: save it as CSV (UTF-8) and import that.")),
-    (b"\xd0\xcf\x11\xe0", _("This is an old spreadsheet, not a CSV file: save it as CSV (UTF-8) and import that.")),
+    (
+        b"PK\x03\x04",
+        _("This is a spreadsheet or an archive, not a CSV file: save it as CSV (UTF-8) and import that."),
+    ),
+    (
+        b"\xd0\xcf\x11\xe0",
+        _("This is an old spreadsheet, not a CSV file: save it as CSV (UTF-8) and import that."),
+    ),
     (b"%PDF", _("This is a PDF, not a CSV file.")),
 )
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")

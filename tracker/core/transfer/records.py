@@ -85,7 +85,10 @@ def records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
             broken += 1
             if broken > MOST_BROKEN:
                 raise Unreadable(
-                    _("More than %(n)d lines have a quote in the wrong place; is the delimiter right?", n=MOST_BROKEN)
+                    _(
+                        "More than %(n)d lines have a quote in the wrong place; is the delimiter right?",
+                        n=MOST_BROKEN,
+                    )
                 ) from error
             number, line = source.again()
             yield Record(number, next(csv.reader([line], delimiter=delimiter), []), _misquoted(error))
@@ -116,7 +119,10 @@ def fault_of(cells: list[str], width: int) -> Message | None:
     if len(whole) > LONGEST_CELL and (longest := max(map(len, cells))) > LONGEST_CELL:
         place = next(number for number, cell in enumerate(cells, 1) if len(cell) == longest)
         return _(
-            "Column %(place)d holds %(n)d characters; at most %(most)d.", place=place, n=longest, most=LONGEST_CELL
+            "Column %(place)d holds %(n)d characters; at most %(most)d.",
+            place=place,
+            n=longest,
+            most=LONGEST_CELL,
         )
     if not whole.isascii() and any("\ud800" <= sign <= "\udfff" for sign in whole):
         return _("Some bytes of this line are not UTF-8, as the rest of the file is.")

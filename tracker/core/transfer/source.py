@@ -81,11 +81,13 @@ def open_source(path: Path, told: Layout | None = None) -> Source:
 
 
 def _records(path: Path, layout: Layout, seen: Callable[[int], None] | None = None) -> Iterator[Record]:
-    errors = "surrogateescape" if layout.encoding.startswith("utf-8") or layout.encoding == "ascii" else "replace"
+    errors = (
+        "surrogateescape" if layout.encoding.startswith("utf-8") or layout.encoding == "ascii" else "replace"
+    )
     with path.open(encoding=layout.encoding, errors=errors, newline="") as stream:
         for number, record in enumerate(records(stream, layout.delimiter)):
             if seen is not None and not number % 1000:
-                seen(stream.buffer.tell())
+                seen(stream.buffer.tell())  # type: ignore[attr-defined]
             yield record
 
 
@@ -147,7 +149,13 @@ def _columns(header: Record) -> tuple[tuple[str, ...], list[Message]]:
         name = " ".join(cell.split())[:200] or f"column {place}"
         if name in names:
             again = next(f"{name} ({n})" for n in range(2, len(cells) + 2) if f"{name} ({n})" not in names)
-            notes.append(_("The column “%(name)s” stands twice; the later one is called “%(again)s”.", name=name, again=again))
+            notes.append(
+                _(
+                    "The column “%(name)s” stands twice; the later one is called “%(again)s”.",
+                    name=name,
+                    again=again,
+                )
+            )
             name = again
         names.append(name)
     return tuple(names), notes

@@ -1,0 +1,125 @@
+"""Groups from a file, and which group a cell means: by key, code, title or country."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tracker.core.base.transaction import Reading
+from tracker.core.design.definitions import GroupDef
+from tracker.core.design.store import trackers
+from tracker.core.transfer.encodings import Unreadable
+from tracker.core.transfer.source import open_source
+from tracker.errors import Unknown
+from tracker.fields.folding import fold
+from tracker.fields.keys import key_for
+from tracker.fields.places import country_code
+from tracker.i18n import _
+
+MOST_GROUPS = 10_000
+WAYS = ("", "key", "code", "title", "country")
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A group as a file names it."""
+
+    title: str
+    code: str
+    countries: tuple[str, ...] = ()
+
+
+def read_groups(
+    file: Path, *, title: str, code: str | None = None, countries: str | None = None
+) -> list[GroupRow]:
+    """Read groups from a CSV file; what is no country in the column of countries is left out.
+
+    :raises Unknown: the file has no such column.
+    :raises Unreadable: it is no CSV file, or a row cannot be read.
+    """
+    source = open_source(file)
+    places = {name: _place(source.columns, name) for name in (title, code, countries) if name}
+    found: list[GroupRow] = []
+    for record in source.rows():
+        if record.fault is not None:
+            raise Unreadable(
+                _("%(file)s:%(line)d: %(fault)s", file=file.name, line=record.line, fault=record.fault)
+            )
+        name = record.cells[places[title]].strip()
+        if not name:
+            continue
+        told = record.cells[places[code]].strip() if code else name
+        listed = record.cells[places[countries]] if countries else ""
+        found.append(GroupRow(name, told or name, _countries(listed)))
+        if len(found) > MOST_GROUPS:
+            raise Unreadable(_("More than %(most)d groups.", most=MOST_GROUPS))
+    return found
+
+
+def groups_from(
+    reading: Reading, rows: Iterable[GroupRow], *, includes: Sequence[str] = ()
+) -> list[GroupDef]:
+    """Return the groups that rows ask for and that are not there as such; those with a known code are met by it.
+
+    :raises Unknown: there is no group to include.
+    """
+    design = trackers(reading).design
+    for key in includes:
+        design.group(key)
+    known = {each.external: each for each in design.groups if each.external}
+    taken = {each.key for each in design.groups}
+    made: list[GroupDef] = []
+    for row in rows:
+        held = known.get(row.code)
+        if held is None:
+            held = GroupDef(key=key_for(row.code, taken=taken, prefix="group"), title=row.title)
+            taken.add(held.key)
+        included = tuple(dict.fromkeys([*held.includes, *includes]))
+        wanted = replace(
+            held,
+            title=row.title,
+            external=row.code,
+            countries=row.countries or held.countries,
+            includes=included,
+        )
+        if known.get(row.code) != wanted:
+            known[row.code] = wanted
+            made = [each for each in made if each.key != wanted.key] + [wanted]
+    return made
+
+
+def find_groups(reading: Reading, texts: Iterable[str], by: str) -> dict[str, int | None]:
+    """Return the ids of the groups that texts mean; None where none or several fit.
+
+    :param by: `key`, `code`, `title` or `country`; empty tries key, code and title.
+    """
+    names: dict[str, set[int]] = {}
+    for group in trackers(reading).design.groups:
+        told = {
+            "key": [group.key],
+            "code": [group.external],
+            "title": [group.title],
+            "country": list(group.countries),
+            "": [group.key, group.external, group.title],
+        }[by]
+        for name in filter(None, told):
+            names.setdefault(name if by == "country" else fold(name), set()).add(group.id)
+    found: dict[str, int | None] = {}
+    for text in set(texts):
+        meant = country_code(text) if by == "country" else fold(text)
+        fitting = names.get(meant or "", set())
+        found[text] = next(iter(fitting)) if len(fitting) == 1 else None
+    return found
+
+
+def _place(columns: Sequence[str], name: str) -> int:
+    if name not in columns:
+        raise Unknown("column", name, columns)
+    return columns.index(name)
+
+
+def _countries(text: str) -> tuple[str, ...]:
+    found = (country_code(part.strip()) for part in re.split(r"[;,/\n]", text))
+    return tuple(dict.fromkeys(filter(None, found)))
