@@ -331,7 +331,6 @@ def test_a_plan_for_another_design_is_refused(workspace, planned, edit, design):
     assert design().trackers == ()
 
 
-@pytest.mark.xfail(strict=False, reason="apply_plan knows parents by key alone, not by kind and key")
 def test_a_group_and_a_tracker_may_have_the_same_key(applied, design):
     text = "profile: x\ntitle: X\ngroups: {person: {title: P}}\n"
     text += (
@@ -364,7 +363,6 @@ def test_only_admins_plan_and_apply(workspace, planned):
         apply(change, made)
 
 
-@pytest.mark.xfail(strict=False, reason="undo_steps gives a definition its body back, but not its former key")
 def test_undoing_a_rename_brings_the_former_key_back(workspace, applied, design):
     applied()
     _plan, number = applied(

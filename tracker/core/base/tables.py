@@ -78,7 +78,9 @@ step = Table(
     Column("kind", PlainText, nullable=False),
     Column("before", Json),
     Column("after", Json),
-    comment="What a change set did to definitions; before and after are whole bodies.",
+    Column("key_before", PlainText),
+    Column("key_after", PlainText),
+    comment="What a change set did to definitions; before and after are whole bodies; keys are named where one was renamed.",
 )
 
 field_column = Table(

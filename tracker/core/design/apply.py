@@ -13,7 +13,7 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design import ddl
 from tracker.core.design.bound import BoundField, Tracker, Trackers
-from tracker.core.design.definitions import KINDS, FieldDef
+from tracker.core.design.definitions import CHILD_KINDS, KINDS, FieldDef
 from tracker.core.design.difference import Plan, Step
 from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
@@ -21,6 +21,9 @@ from tracker.core.design.words import follow_design
 from tracker.errors import DesignChanged, Invalid, Refused
 from tracker.fields.keys import RESERVED, is_key
 from tracker.i18n import _
+
+
+Parents = dict[tuple[str, str], int]  # (kind, key) of a tracker or group to its id
 
 
 def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
@@ -35,12 +38,12 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
     if not plan.steps:
         return trackers(change)
     old = trackers(change)
-    parents = {path: each.id for path, each in old.design.walk() if "." not in path}
+    parents = {(each.kind, path): each.id for path, each in old.design.walk() if each.kind not in CHILD_KINDS}
     for step in plan.steps:
         _check_key(step)
         made = _store(change, step, parents)
         if step.kind in ("tracker", "group"):
-            parents[step.path] = made
+            parents[step.kind, step.path] = made
     return _rebuild(change, old, [step.kind for step in plan.steps])
 
 
@@ -63,14 +66,16 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
             select(tables.definition).where(tables.definition.c.id == row.definition_id)
         ).one()
         now = None if held.dropped_cs is not None else held.body
-        if now != row.after:
+        if now != row.after or (row.key_after is not None and held.key != row.key_after):
             conflicts.append(f"{row.kind} {held.key} was changed again since.")
             continue
         if row.kind == "tracker" and row.before is None and _holds_items(change, old.by_id[held.id]):
             conflicts.append(f"tracker {held.key} holds items; trash them first, or retire it.")
             continue
         kinds.append(row.kind)
-        _write(change, row.definition_id, Step(row.kind, "", row.after, row.before))
+        path = f"-.{row.key_before}" if row.kind in CHILD_KINDS else row.key_before or ""
+        back = Step(row.kind, path, row.after, row.before, was=row.key_after or "")
+        _write(change, row.definition_id, back)
     if kinds:
         _rebuild(change, old, kinds)
     return conflicts
@@ -128,12 +133,10 @@ def _check_key(step: Step) -> None:
         )
 
 
-def _store(change: ChangeSet, step: Step, parents: dict[str, int]) -> int:
+def _store(change: ChangeSet, step: Step, parents: Parents) -> int:
     table = tables.definition
     if step.id:
         _write(change, step.id, step)
-        if step.was:
-            change.execute(update(table).where(table.c.id == step.id).values(key=step.key))
         return step.id
     assert step.after is not None
     _refuse_used_key(change, step, parents)
@@ -143,7 +146,7 @@ def _store(change: ChangeSet, step: Step, parents: dict[str, int]) -> int:
             {
                 "kind": step.kind,
                 "uid": step.uid or str(uuid4()),
-                "parent_id": parents[step.parent] if step.parent else None,
+                "parent_id": parents[CHILD_KINDS[step.kind][0], step.parent] if step.parent else None,
                 "key": step.key,
                 "body": dict(step.after),
                 "created_cs": change.id,
@@ -168,11 +171,15 @@ def _with_column(change: ChangeSet, made: int, step: Step) -> dict[str, Any]:
     return replace(definition, column=column).body()
 
 
-def _refuse_used_key(change: ChangeSet, step: Step, parents: dict[str, int]) -> None:
+def _refuse_used_key(change: ChangeSet, step: Step, parents: Parents) -> None:
     table = tables.definition
     if step.kind not in ("tracker", "field"):
         return
-    parent = table.c.parent_id == parents[step.parent] if step.parent else table.c.parent_id.is_(None)
+    parent = (
+        table.c.parent_id == parents[CHILD_KINDS[step.kind][0], step.parent]
+        if step.parent
+        else table.c.parent_id.is_(None)
+    )
     used = select(table.c.id).where(
         table.c.kind == step.kind, parent, table.c.key == step.key, table.c.dropped_cs.is_(None)
     )
@@ -182,9 +189,9 @@ def _refuse_used_key(change: ChangeSet, step: Step, parents: dict[str, int]) -> 
 
 def _write(change: ChangeSet, definition_id: int, step: Step) -> None:
     table = tables.definition
-    values = (
-        {"dropped_cs": change.id} if step.after is None else {"body": dict(step.after), "dropped_cs": None}
-    )
+    values: dict[str, Any] = {"dropped_cs": change.id}
+    if step.after is not None:
+        values = {"body": dict(step.after), "dropped_cs": None} | ({"key": step.key} if step.was else {})
     change.execute(update(table).where(table.c.id == definition_id).values(changed_cs=change.id, **values))
     _note(change, definition_id, step)
 
@@ -198,5 +205,7 @@ def _note(change: ChangeSet, definition_id: int, step: Step) -> None:
             "kind": step.kind,
             "before": None if step.before is None else dict(step.before),
             "after": None if step.after is None else dict(step.after),
+            "key_before": step.was.rpartition(".")[2] if step.was else None,
+            "key_after": step.key if step.was else None,
         },
     )
