@@ -141,6 +141,18 @@ def test_lists_show_few_columns_and_no_sealed_ones(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_lists_sort_by_what_is_stored_and_group_by_what_has_few_values(name):
+    for key, told in raw(name)["trackers"].items():
+        tracker = trackers(name).get(key)
+        for view in told["views"].values():
+            for each in view["sort"]:
+                field = tracker.field(each.removeprefix("-"))
+                assert field.sortable, each
+                assert not field.computed, each
+            assert "group_by" not in view or tracker.field(view["group_by"]).type.groupable
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_each_way_back_is_seen(name):
     """Whatever a link leads to shows what links to it, or it is a mere choice of a person in charge."""
     back = {each["from"] for *_place, each in fields(name) if each["type"] == "back_links"}
