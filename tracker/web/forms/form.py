@@ -14,9 +14,10 @@ from wtforms.meta import DefaultMeta
 from tracker.core.access.rights import editable
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import BoundField, Masked, Tracker
 from tracker.core.items.conditions import hidden_fields
 from tracker.errors import FieldMessages, Invalid
+from tracker.i18n import _
 from tracker.web.forms.because import asked_because, asked_by
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input, Parts
@@ -115,7 +116,7 @@ class ItemForm(BaseForm):
             self.inputs[key].triggers = True
         if not any(each.definition.show_if for each in self.tracker.fields.values()):
             return
-        values = dict(held)
+        values = {key: None if isinstance(value, Masked) else value for key, value in held.items()}
         for key, each in self.bound.items():
             if self.inputs[key].sent:
                 values[key] = self._leniently(each, self.inputs[key].raw)
@@ -147,7 +148,19 @@ class ItemForm(BaseForm):
 
         :raises Invalid: with the sentences of every field that refused.
         """
-        return self.tracker.collect(self.collected(), self.dialect)
+        raw = self.collected()
+        missing = {
+            key: [_("Fill in %(label)s.", label=self.bound[key].label)]
+            for key in raw
+            if self.bound[key].definition.required and _is_blank(raw[key])
+        }
+        try:
+            values = self.tracker.collect(raw, self.dialect)
+        except Invalid as error:
+            raise Invalid.of({**missing, **error.fields}) from error
+        if missing:
+            raise Invalid.of(missing)
+        return values
 
     def refuse(self, fields: FieldMessages) -> None:
         """Put sentences beside their fields, and those of no field of this form on top."""
@@ -205,6 +218,10 @@ def _pair(fields: list[Input], conditional: set[str]) -> None:
 
 def _named(label: str, sentence: str) -> str:
     return sentence if label.lower() in sentence.lower() else f"{label}: {sentence}"
+
+
+def _is_blank(raw: Any) -> bool:
+    return not any(raw.values()) if isinstance(raw, Mapping) else not raw
 
 
 def _whole(text: Any) -> int | None:
