@@ -128,6 +128,97 @@ def number_of(house: House, ask: Callable[..., int]) -> int:
         return 0
 
 
+def _ids(house: House) -> set[int]:
+    try:
+        return set(house.read(lambda r: r.execute(query.ids(r, Query("person"))).scalars().all())) & set(
+            house.all
+        )
+    except TrackerError:
+        return set()
+
+
+def _creates(house: House) -> bool:
+    values = {"name": "New", "town": "Gdynia"}
+    number = {each.key: each.id for each in house.ground.design().groups}
+    mine = _groups(house)[0]
+    places = {
+        house.mine: write.Placing(house.actor.user_id),
+        house.grouped: write.Placing(None, number[mine]),
+    }
+    done = set()
+    for item_id, place in places.items():
+        try:
+            house.write(
+                lambda c, place=place: write.create_item(
+                    c, house.tracker, values if house.town in house.sees else {"name": "New"}, placing=place
+                )
+            )
+            done.add(item_id)
+        except TrackerError:
+            pass
+    return done == (set(places) if house.town in house.sees else house.sees & set(places))
+
+
+def _groups(house: House) -> list[str]:
+    from tracker.core.access.rights import rights
+
+    return list(house.read(lambda r: rights(r).groups))
+
+
+def _contents(house: House) -> set[int]:
+    try:
+        return {each.item_id for each in house.read(lambda r: contents.contents(r, house.made))}
+    except TrackerError:
+        return set()
+
+
+def _bulk(house: House) -> set[int]:
+    try:
+        house.write(lambda c: bulk.change_items(c, house.tracker, Query("person"), {"name": "Bulk"}))
+    except TrackerError:
+        return set()
+    with house.ground.workspace.read(SYSTEM) as reading:
+        return {
+            item.id
+            for item in page.page(reading, Query("person"), limit=2000).items
+            if item.values["name"] == "Bulk"
+        }
+
+
+def _restores(house: House) -> set[int]:
+    for item_id in house.all:
+        with house.ground.workspace.change(SYSTEM, door="engine") as change:
+            trash.trash_items(change, house.tracker, [item_id])
+    try:
+        house.write(lambda c: trash.restore_items(c, house.tracker, house.all))
+    except TrackerError:
+        return set()
+    with house.ground.workspace.read(SYSTEM) as reading:
+        return {item.id for item in page.page(reading, Query("person"), limit=2000).items} & set(house.all)
+
+
+def _change_sets(house: House) -> bool:
+    found = {each.info.id for each in house.read(history.change_sets)}
+    return (house.made in found) == (house.sees == set(house.all))
+
+
+def _undone(house: House) -> bool:
+    try:
+        undo.undo(house.ground.workspace, house.actor, house.made, door="engine")
+    except TrackerError:
+        return False
+    with house.ground.workspace.read(SYSTEM) as reading:
+        return house.town not in {item.id for item in page.page(reading, Query("person"), limit=2000).items}
+
+
+def _previewed(house: House) -> bool:
+    try:
+        seen = undo.preview(house.ground.workspace, house.actor, house.made)
+    except TrackerError:
+        return False
+    return bool(seen.counts) and seen.counts["person"].trashed == 1
+
+
 # One check for each public function: what it gives must be exactly what the grant covers.
 CHECKS: dict[str, Callable[[House], bool]] = {
     "ask.page.count": lambda h: number_of(h, lambda r: page.count(r, Query("person")).n) == len(h.sees),
@@ -223,97 +314,6 @@ EXEMPT_NAMES = {
     "changes.history.undone_by",
     "changes.history.touched_counts",
 }
-
-
-def _ids(house: House) -> set[int]:
-    try:
-        return set(house.read(lambda r: r.execute(query.ids(r, Query("person"))).scalars().all())) & set(
-            house.all
-        )
-    except TrackerError:
-        return set()
-
-
-def _creates(house: House) -> bool:
-    values = {"name": "New", "town": "Gdynia"}
-    number = {each.key: each.id for each in house.ground.design().groups}
-    mine = _groups(house)[0]
-    places = {
-        house.mine: write.Placing(house.actor.user_id),
-        house.grouped: write.Placing(None, number[mine]),
-    }
-    done = set()
-    for item_id, place in places.items():
-        try:
-            house.write(
-                lambda c, place=place: write.create_item(
-                    c, house.tracker, values if house.town in house.sees else {"name": "New"}, placing=place
-                )
-            )
-            done.add(item_id)
-        except TrackerError:
-            pass
-    return done == (set(places) if house.town in house.sees else house.sees & set(places))
-
-
-def _groups(house: House) -> list[str]:
-    from tracker.core.access.rights import rights
-
-    return list(house.read(lambda r: rights(r).groups))
-
-
-def _contents(house: House) -> set[int]:
-    try:
-        return {each.item_id for each in house.read(lambda r: contents.contents(r, house.made))}
-    except TrackerError:
-        return set()
-
-
-def _bulk(house: House) -> set[int]:
-    try:
-        house.write(lambda c: bulk.change_items(c, house.tracker, Query("person"), {"name": "Bulk"}))
-    except TrackerError:
-        return set()
-    with house.ground.workspace.read(SYSTEM) as reading:
-        return {
-            item.id
-            for item in page.page(reading, Query("person"), limit=2000).items
-            if item.values["name"] == "Bulk"
-        }
-
-
-def _restores(house: House) -> set[int]:
-    for item_id in house.all:
-        with house.ground.workspace.change(SYSTEM, door="engine") as change:
-            trash.trash_items(change, house.tracker, [item_id])
-    try:
-        house.write(lambda c: trash.restore_items(c, house.tracker, house.all))
-    except TrackerError:
-        return set()
-    with house.ground.workspace.read(SYSTEM) as reading:
-        return {item.id for item in page.page(reading, Query("person"), limit=2000).items} & set(house.all)
-
-
-def _change_sets(house: House) -> bool:
-    found = {each.info.id for each in house.read(history.change_sets)}
-    return (house.made in found) == (house.sees == set(house.all))
-
-
-def _undone(house: House) -> bool:
-    try:
-        undo.undo(house.ground.workspace, house.actor, house.made, door="engine")
-    except TrackerError:
-        return False
-    with house.ground.workspace.read(SYSTEM) as reading:
-        return house.town not in {item.id for item in page.page(reading, Query("person"), limit=2000).items}
-
-
-def _previewed(house: House) -> bool:
-    try:
-        seen = undo.preview(house.ground.workspace, house.actor, house.made)
-    except TrackerError:
-        return False
-    return bool(seen.counts) and seen.counts["person"].trashed == 1
 
 
 def test_every_function_gives_exactly_what_the_grant_covers(house):
