@@ -181,7 +181,7 @@ def _bulk(house: House) -> set[int]:
         return {
             item.id
             for item in page.page(reading, Query("person"), limit=2000).items
-            if item.values["name"] == "Bulk"
+            if item.values["name"] == "Bulk" and item.id in house.all
         }
 
 
