@@ -22,6 +22,7 @@ from tracker.core.language.values import Form
 from tracker.errors import Invalid
 from tracker.i18n import _
 
+SYSTEM_KEYS = ("id", "owner", "group", "created_at", "updated_at")  # columns that every item has
 SYSTEM_SORTS = {"id": "id", "updated_at": "changed_cs", "created_at": "created_cs"}
 
 
@@ -39,7 +40,7 @@ class Query:
 
     :param where: an expression; empty means all.
     :param sort: keys, `-` in front for descending; ties always go by id.
-    :param columns: field keys; None means those that the actor may see.
+    :param columns: field keys, or `id owner group created_at updated_at`; None means all that the actor may see.
     :param trash: items in the trash instead of those outside; asks for the right to restore.
     """
 
@@ -119,7 +120,9 @@ def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundFiel
         return tuple(seen)
     by_key = {each.key: each for each in seen}
     return tuple(
-        by_key[key] if key in by_key else readable_field(reading, tracker, key) for key in query.columns
+        by_key[key] if key in by_key else readable_field(reading, tracker, key)
+        for key in query.columns
+        if key not in SYSTEM_KEYS
     )
 
 
