@@ -7,21 +7,22 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, not_, or_, true
+from sqlalchemy import ColumnElement, case
 from sqlglot import exp
 
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.language import arithmetic
-from tracker.core.language.compare import NEGATED, among, compared
-from tracker.core.language.conditions import CONDITIONS, equal
+from tracker.core.language.calls import Call, checked_call
+from tracker.core.language.compare import compared
+from tracker.core.language.conditions import CONDITIONS
 from tracker.core.language.derived import derived_value
-from tracker.core.language.functions import FUNCTIONS, Call
-from tracker.core.language.linked import source_of
+from tracker.core.language.functions import FUNCTIONS
 from tracker.core.language.names import path_value, readable_field
 from tracker.core.language.parse import chain, names_of, parse, position, unwrapped
 from tracker.core.language.places import Many, Place, stored_value
 from tracker.core.language.refusal import ExpressionError, UnknownName
 from tracker.core.language.scope import Scope
+from tracker.core.language.truths import CONDITION_NODES, TRUTHS, boolean
 from tracker.core.language.unify import typed_as, unified
 from tracker.core.language.values import (
     Form,
@@ -36,23 +37,6 @@ from tracker.errors import nearest
 from tracker.fields.base import Kind
 from tracker.i18n import _
 
-_SIGNS: dict[type[exp.Expression], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
-_CONDITION_NODES: tuple[type[exp.Expression], ...] = (
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.In,
-    exp.Between,
-    exp.Is,
-    *_SIGNS,
-)
 _BARE = frozenset({"today", "now", "current_user"})
 NESTED = 12  # computed fields within computed fields
 EXPANDED = 200  # computed fields in one expression, each as often as it stands there
@@ -99,7 +83,7 @@ class Compiler:
         return replace(found, spot=position(node))
 
     def _resolved(self, node: exp.Expression, place: Place) -> Value | Many:
-        if isinstance(node, _CONDITION_NODES):
+        if isinstance(node, CONDITION_NODES):
             exact = replace(place, form="value")
             return Value(self.condition(node, exact), Kind.BOOLEAN)
         build = _VALUES.get(type(node))
@@ -217,13 +201,7 @@ class Compiler:
         known = FUNCTIONS.get(name)
         if known is None:
             raise _unknown_function(node.name)
-        return known.build(self._checked(known, node, place))
-
-    def _checked(self, known: Any, node: exp.Expression, place: Place) -> Call:
-        nodes = tuple(node.expressions)
-        if not known.least <= len(nodes) <= known.most:
-            raise ExpressionError(_("Write %(form)s.", form=known.form))
-        return Call(known.name, nodes, place, self)
+        return known.build(checked_call(known, node, place, walker=self))
 
     # -- conditions ---------------------------------------------------------------------------
 
@@ -231,98 +209,10 @@ class Compiler:
         """Return a node as a condition, or its negation: NOT is carried to the leaves."""
         node = unwrapped(node)
         try:
-            build = _CONDITIONS.get(type(node), Compiler._boolean)
-            return build(self, node, place, negated)
+            build = TRUTHS.get(type(node), boolean)
+            return build(self, node, place, negated=negated)
         except ExpressionError as error:
             raise error.at(self.text, position(node)) from None
-
-    def _not(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        return self.condition(node.this, place, negated=not negated)
-
-    def _chain(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        members = [self.condition(each, place, negated=negated) for each in chain(node)]
-        return (and_ if isinstance(node, exp.And) is not negated else or_)(*members)
-
-    def _comparison(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        sides = (node.args["this"], node.args["expression"])
-        for side in sides:
-            if type(side) in _SIGNS:
-                raise ExpressionError(_("Comparisons do not chain; write a = b AND b = c."))
-        sign = _SIGNS[type(node)]
-        sign = NEGATED[sign] if negated else sign
-        left, right = (self.resolve(side, place) for side in sides)
-        if isinstance(left, Many) or isinstance(right, Many):
-            return self._equal(left, right, sign=sign, place=place)
-        return compared(sign, left, right, form=place.form, scope=self.scope)
-
-    def _equal(
-        self, left: Value | Many, right: Value | Many, *, sign: str, place: Place
-    ) -> ColumnElement[bool]:
-        if isinstance(left, Many) and isinstance(right, Many):
-            raise ExpressionError(_("Two fields of many values cannot be compared."))
-        many, value = (left, right) if isinstance(left, Many) else (right, left)
-        assert isinstance(many, Many)
-        assert isinstance(value, Value)
-        return equal(many, sign, value, walker=self)
-
-    def _between(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        value, low, high = (self.value(node.args[name], place) for name in ("this", "low", "high"))
-        signs = ("<", ">") if negated else (">=", "<=")
-        ends = [
-            compared(sign, value, end, form=place.form, scope=self.scope)
-            for sign, end in zip(signs, (low, high), strict=True)
-        ]
-        return or_(*ends) if negated else and_(*ends)
-
-    def _in(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        if not node.expressions or node.args.get("query") or node.args.get("field"):
-            raise ExpressionError(_("IN takes a list in brackets, such as ('a', 'b')."))
-        found = self.resolve(node.this, place)
-        items = [self.value(each, place) for each in node.expressions]
-        if isinstance(found, Many):
-            members = [equal(found, "<>" if negated else "=", item, walker=self) for item in items]
-            return and_(*members) if negated else or_(*members)
-        return among(found, items, negated=negated, form=place.form, scope=self.scope)
-
-    def _is(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        found, what = self.resolve(node.this, place), node.args["expression"]
-        if isinstance(what, exp.Boolean):
-            return self._is_truth(found, truth=bool(what.this), negated=negated)
-        if not isinstance(what, exp.Null):
-            raise ExpressionError(_("IS stands before NULL, NOT NULL, TRUE or FALSE only."))
-        if isinstance(found, Many):
-            return source_of(found, self).any_of(true(), negated=not negated)
-        if place.form == "value" or not found.steps:
-            sql = found.scalar().sql
-            return sql.is_not(None) if negated else sql.is_(None)
-        there = wrapped(found.steps, found.sql.is_not(None), place.form)
-        if negated:
-            return there
-        return or_(found.steps[0].link.is_(None), not_(there)) if place.form == "set" else not_(there)
-
-    def _is_truth(self, found: Value | Many, *, truth: bool, negated: bool) -> ColumnElement[bool]:
-        if isinstance(found, Many) or found.kind is not Kind.BOOLEAN:
-            raise ExpressionError(_("IS TRUE and IS FALSE are asked of yes-or-no values."))
-        sql, wanted = found.scalar().sql, true() if truth else false()
-        return sql.is_not(wanted) if negated else sql.is_(wanted)
-
-    def _function(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        known = CONDITIONS.get(node.name.lower())
-        if known is None:
-            return self._boolean(node, place, negated)
-        return known.build(self._checked(known, node, place), negated)
-
-    def _truth(self, node: exp.Expression, _place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        return true() if bool(node.this) is not negated else false()
-
-    def _boolean(self, node: exp.Expression, place: Place, negated: bool) -> ColumnElement[bool]:  # noqa: FBT001
-        value = self.value(node, place)
-        if value.kind is not Kind.BOOLEAN:
-            raise ExpressionError(_("A condition is expected here, such as a comparison."))
-        if place.form == "value":
-            value = value.scalar()
-        leaf = not_(value.sql) if negated else value.sql
-        return wrapped(value.steps, leaf, place.form)
 
 
 class Circle(ExpressionError):
@@ -357,18 +247,6 @@ _VALUES: dict[type[exp.Expression], _Build] = {
     exp.Case: Compiler._case,
     exp.Anonymous: Compiler._call,
 }
-_BuildCondition = Callable[[Compiler, Any, Place, bool], ColumnElement[bool]]
-_CONDITIONS: dict[type[exp.Expression], _BuildCondition] = {
-    exp.And: Compiler._chain,
-    exp.Or: Compiler._chain,
-    exp.Not: Compiler._not,
-    exp.In: Compiler._in,
-    exp.Between: Compiler._between,
-    exp.Is: Compiler._is,
-    exp.Boolean: Compiler._truth,
-    exp.Anonymous: Compiler._function,
-    **dict.fromkeys(_SIGNS, Compiler._comparison),
-}
 
 
 def compiled(text: str, tracker: Tracker, table: Any, *, scope: Scope, form: Form) -> tuple[Value, Shared]:
@@ -390,6 +268,6 @@ def compiled(text: str, tracker: Tracker, table: Any, *, scope: Scope, form: For
 
 def _is_condition(tree: exp.Expression) -> bool:
     tree = unwrapped(tree)
-    return isinstance(tree, _CONDITION_NODES) or (
+    return isinstance(tree, CONDITION_NODES) or (
         isinstance(tree, exp.Anonymous) and tree.name.lower() in CONDITIONS
     )

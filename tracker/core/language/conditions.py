@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, true
 
 from tracker.core.language import linked
+from tracker.core.language.calls import Call, many_argument
 from tracker.core.language.compare import compared
-from tracker.core.language.functions import Call, function, many_argument
+from tracker.core.language.functions import function
 from tracker.core.language.linked import Source, source_of
 from tracker.core.language.matching import How, matched
 from tracker.core.language.parse import position
