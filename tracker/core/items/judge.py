@@ -112,7 +112,9 @@ def check_steps(
             refusals.add(index, key, error.message)
 
 
-def check_references(reading: Reading, tracker: Tracker, items: Sequence[Values], refusals: Refusals) -> None:
+def check_references(
+    change: ChangeSet, tracker: Tracker, items: Sequence[Values], refusals: Refusals
+) -> None:
     """Refuse links to items, people, groups or files that are not there for the actor; one query a field."""
     for key, each in tracker.fields.items():
         if not each.refers or each.computed:
@@ -125,7 +127,7 @@ def check_references(reading: Reading, tracker: Tracker, items: Sequence[Values]
         wanted = set().union(*asked.values()) if asked else set()
         if not wanted:
             continue
-        there = _there(reading, each, wanted)
+        there = _there(change, each, wanted)
         for index, targets in asked.items():
             for target in sorted(targets - there):
                 refusals.add(index, key, _("%(label)s: #%(id)s is not there.", label=each.label, id=target))
@@ -137,20 +139,24 @@ def _targets(field: BoundField, value: Any) -> set[int]:
     return {getattr(element, "target", element) for element in value}
 
 
-def _there(reading: Reading, field: BoundField, wanted: set[int]) -> set[int]:
+def _there(change: ChangeSet, field: BoundField, wanted: set[int]) -> set[int]:
     if field.refers == "item":
-        target = trackers(reading).by_key.get(field.type.options.to)
+        target = trackers(change).by_key.get(field.type.options.to)
         if target is None:
             return set()
         table = target.table
-        seen = and_(clauses.where(reading, "view", target), table.c.deleted_cs.is_(None))
+        seen = and_(clauses.where(change, "view", target), table.c.deleted_cs.is_(None))
         statement = select(table.c.id).where(table.c.id.in_(sorted(wanted)), seen)
         # The targets are held until we commit, so that nobody trashes them under our hands.
-        return set(reading.execute(statement.with_for_update(read=True, key_share=True)).scalars())
+        return set(change.execute(statement.with_for_update(read=True, key_share=True)).scalars())
     if field.refers == "group":
-        return wanted & {group.id for group in trackers(reading).design.groups}
-    known = {"user": tables.user, "file": tables.file}[field.refers]
-    return set(reading.execute(select(known.c.id).where(known.c.id.in_(sorted(wanted)))).scalars())
+        return wanted & {group.id for group in trackers(change).design.groups}
+    known = tables.file if field.refers == "file" else tables.user
+    statement = select(known.c.id).where(known.c.id.in_(sorted(wanted)))
+    if field.refers == "file":
+        # Only a file of this very change set: a number that someone guessed opens nobody's file.
+        statement = statement.where(known.c.created_cs == change.id)
+    return set(change.execute(statement).scalars())
 
 
 def check_rules(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None:

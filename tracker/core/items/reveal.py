@@ -9,8 +9,7 @@ from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Masked, Tracker
-from tracker.core.vault.seal import mask as mask
-from tracker.core.vault.seal import vault
+from tracker.core.vault.seal import mask, vault
 from tracker.errors import Forbidden, Unknown
 
 __all__ = ["is_masked", "mask", "may_reveal", "reveal"]

@@ -1,0 +1,144 @@
+"""Stored files: under our own names, whole on the disk before the commit that names them.
+
+A file is read through the item and field that hold it, with their rights; it has no address of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from sqlalchemy import insert, select
+
+from tracker.core.access.rights import readable_field
+from tracker.core.ask.page import get_item
+from tracker.core.base import tables
+from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.base.workspace import Workspace
+from tracker.core.design.bound import Tracker
+from tracker.errors import Invalid, NotFound
+from tracker.i18n import _
+
+LARGEST = 50 * 1024 * 1024
+CHUNK = 1 << 20
+ORPHAN_AGE_S = 24 * 3600
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file that is whole on the disk, and that no row names yet."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    path: str  # below the folder of files
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that an item holds."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int
+    path: Path
+
+
+def folder(workspace: Workspace) -> Path:
+    """Return the folder of files; several servers share it."""
+    return workspace.home / "files"
+
+
+def land(
+    workspace: Workspace, name: str, stream: BinaryIO, *, media_type: str = "", largest: int = LARGEST
+) -> Landed:
+    """Write a stream to the disk under a random name and return what landed; no transaction is open.
+
+    :raises Invalid: `length`, it is larger than `largest` bytes; nothing stays.
+    """
+    random = uuid4().hex
+    path = f"{random[:2]}/{random}"
+    target = folder(workspace) / path
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    try:
+        with target.open("xb") as out:
+            while piece := stream.read(CHUNK):
+                size += len(piece)
+                if size > largest:
+                    raise Invalid("length", _("A file has at most %(n)d MB.", n=largest >> 20))
+                digest.update(piece)
+                out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return Landed(tidy_name(name), media_type or "application/octet-stream", size, digest.hexdigest(), path)
+
+
+def keep(change: ChangeSet, landed: Landed) -> int:
+    """Name a landed file in this transaction and return its id, the value of a file field.
+
+    Only an item written in the same change set can take it: a number that someone guessed is refused.
+    """
+    made = insert(tables.file).returning(tables.file.c.id)
+    row = {**vars(landed), "uid": str(uuid4()), "created_cs": change.id}
+    return int(change.execute(made, row).scalar_one())
+
+
+def stored_file(reading: Reading, tracker: Tracker, item_id: int, key: str) -> StoredFile:
+    """Return the file that an item holds in a field.
+
+    :raises Unknown: the field does not exist for the actor.
+    :raises NotFound: the item is not open to the actor, or holds no file there.
+    """
+    field = readable_field(reading, tracker, key)
+    item = get_item(reading, tracker, item_id, fields=[field])
+    file_id = item.values[key]
+    if field.refers != "file" or file_id is None:
+        raise NotFound(field.label, item_id)
+    row = reading.execute(select(tables.file).where(tables.file.c.id == file_id)).one()
+    return StoredFile(row.id, row.name, row.media_type, row.size, folder(reading.workspace) / row.path)
+
+
+def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
+    """Return the names of files that were read from items, by id."""
+    table = tables.file
+    rows = reading.execute(select(table.c.id, table.c.name).where(table.c.id.in_(sorted(ids)))) if ids else ()
+    return {row.id: row.name for row in rows}
+
+
+def sweep(workspace: Workspace, *, age_s: float = ORPHAN_AGE_S) -> int:
+    """Remove files that landed a day ago and that no row names; return how many."""
+    with workspace.database.reading() as connection:
+        named = set(connection.execute(select(tables.file.c.path)).scalars())
+    removed = 0
+    for path in _older(folder(workspace), age_s):
+        if f"{path.parent.name}/{path.name}" not in named:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _older(root: Path, age_s: float) -> Iterator[Path]:
+    until = time.time() - age_s
+    for path in root.glob("??/*"):
+        if path.stat().st_mtime < until:
+            yield path
+
+
+def tidy_name(name: str) -> str:
+    """Return the last part of a file's name, without signs that file systems or headers trip over."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(sign for sign in last if sign.isprintable() and sign not in '<>:"|?*')
+    return kept.strip(". ")[-LONGEST_NAME:] or "file"
