@@ -15,10 +15,10 @@ from sqlalchemy import event, text
 import people
 from tracker.app import open_workspace
 from tracker.core.access import people as access_people
-from tracker.core.ask.names import names
 from tracker.core.ask.page import count, page, stream
 from tracker.core.ask.query import Query
 from tracker.core.ask.rows import Item
+from tracker.core.ask.texts import canonical_texts, shown_texts
 from tracker.core.base.actor import Actor, system
 from tracker.core.base.transaction import Reading
 from tracker.core.base.workspace import Workspace
@@ -159,7 +159,7 @@ class Ours:
             found = page(reading, Query.of_view("contact", view))
             if not formatted:
                 return found.items
-            return [_texts(reading, each, found.items) for each in found.fields]
+            return [shown_texts(reading, each, found.items) for each in found.fields]
 
     def count(self) -> int:
         """Count a person's contacts, up to 10,001."""
@@ -287,21 +287,5 @@ def judged(
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)], refused
 
 
-def _texts(reading: Reading, each: BoundField, items: Sequence[Item]) -> list[str]:
-    """Return the formatted texts of one column."""
-    values = [item.values[each.key] for item in items]
-    if each.refers:
-        known = names(
-            reading,
-            trackers(reading).get(each.type.options.to),
-            {value for value in values if value is not None},
-        )
-        return [known.get(value, "") for value in values]
-    reader, show = reading.actor.reader, each.format
-    return [show(value, reader) for value in values]
-
-
 def _canonical(reading: Reading, each: BoundField, items: Sequence[Item]) -> list[str]:
-    if each.refers:
-        return _texts(reading, each, items)
-    return [each.text(item.values[each.key]) for item in items]
+    return shown_texts(reading, each, items) if each.refers else canonical_texts(each, items)

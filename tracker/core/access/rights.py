@@ -26,6 +26,7 @@ class Rights:
     system: bool
     groups: Mapping[str, int] = field(default_factory=dict)  # key to id, included groups too
     scopes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (tracker, action)
+    _levels: dict[BoundField, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def unbounded(self) -> bool:
@@ -49,8 +50,16 @@ class Rights:
 
     def level(self, each: BoundField) -> int:
         """Return HIDDEN, MASKED, READ or EDIT: the highest over the actor's groups."""
+        if self.unbounded:
+            return EDIT
+        found = self._levels.get(each)
+        if found is None:
+            found = self._levels[each] = self._level(each)
+        return found
+
+    def _level(self, each: BoundField) -> int:
         named = {name: groups for name, groups in each.definition.grants.items() if name in LEVELS}
-        if self.unbounded or not named:
+        if not named:
             return EDIT
         default = each.definition.default_level or LEVELS[HIDDEN]
         mine = [LEVELS.index(name) for name, groups in named.items() if self.group_keys.intersection(groups)]
@@ -61,11 +70,14 @@ class Rights:
         return self.system or bool(self.group_keys.intersection(each.definition.grants.get("reveal", ())))
 
 
+_SYSTEM = Rights(None, admin=True, system=True)
+
+
 def rights(reading: Reading) -> Rights:
     """Return what the actor of this transaction may do in it."""
     actor = reading.actor
     if actor.system:
-        return Rights(None, admin=True, system=True)
+        return _SYSTEM
     if actor.user_id is None:
         return Rights(None, admin=False, system=False)
     return reading.workspace.kept(

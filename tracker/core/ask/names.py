@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import READ, rights
+from tracker.core.ask.kept import kept
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 
@@ -34,21 +36,37 @@ def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, s
     wanted = sorted(set(ids))
     if not wanted or not rights(reading).may("view", tracker):
         return {}
-    fields = name_fields(reading, tracker)
-    table = tracker.table
-    columns = [table.c[physical.name] for each in fields for physical in each.columns]
-    rows = reading.execute(
-        select(table.c.id, *columns).where(
-            table.c.id.in_(wanted), clauses.where(reading, "view", tracker), table.c.deleted_cs.is_(None)
-        )
+    naming = kept(
+        reading, ("names", tracker.id), lambda: _naming(reading, tracker), statement=lambda made: made.statement
     )
-    found: dict[int, str] = {}
-    for row in rows:
+    rows = reading.execute(naming.statement, {"ids": wanted}).all()
+    return {row[0]: naming.name(row) for row in rows}
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """How the names of a tracker's items are read by one actor."""
+
+    statement: Select[Any]
+    fields: Sequence[BoundField]
+
+    def name(self, row: Any) -> str:
         values: dict[str, Any] = {}
         start = 1
-        for each in fields:
+        for each in self.fields:
             stop = start + len(each.columns)
             values[each.key] = each.load(row[start:stop])
             start = stop
-        found[row[0]] = name_of(fields, row[0], values)
-    return found
+        return name_of(self.fields, row[0], values)
+
+
+def _naming(reading: Reading, tracker: Tracker) -> _Naming:
+    fields = name_fields(reading, tracker)
+    table = tracker.table
+    columns = [table.c[physical.name] for each in fields for physical in each.columns]
+    statement = select(table.c.id, *columns).where(
+        table.c.id.in_(bindparam("ids", expanding=True)),
+        clauses.where(reading, "view", tracker),
+        table.c.deleted_cs.is_(None),
+    )
+    return _Naming(statement, fields)

@@ -9,15 +9,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require, shown
+from tracker.core.ask.kept import kept
 from tracker.core.ask.query import Asked, Query, SortTerm, ask
 from tracker.core.ask.rows import Item, RowReader
+from tracker.core.ask.search import words_of, words_parameter
+from tracker.core.base.tables import Id
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.order import ordered
+from tracker.core.design.store import tracker as tracker_of
 from tracker.errors import Invalid, NotFound
 from tracker.fields.storage import Storage
 from tracker.i18n import _
@@ -49,11 +65,10 @@ def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: in
 
     :param limit: 1 to 2,000 items.
     """
-    asked = ask(reading, query)
-    rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
+    prepared = _prepare(reading, query)
+    asked, rows = prepared.asked, prepared.rows
     place = _Place.read(cursor, asked.order)
-    order = _reversed(asked.order) if place.backwards else asked.order
-    found = _fetch(reading, asked, rows, order=order, values=place.values, limit=limit + 1)
+    found = prepared.fetch(reading, query, place, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if place.backwards:
         found.reverse()
@@ -70,26 +85,36 @@ def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: in
 
 def count(reading: Reading, query: Query, *, cap: int | None = CAP) -> Count:
     """Return how many items a query has, counting no further than `cap`; None counts all."""
+    statement = kept(
+        reading,
+        ("count", _shape(query), cap),
+        lambda: _counting(reading, query, cap),
+        statement=lambda made: made,
+    )
+    words = words_parameter(reading, tracker_of(reading, query.tracker), query.text)
+    n = int(reading.execute(statement, words).scalar_one())
+    return Count(n) if cap is None or n <= cap else Count(cap, more=True)
+
+
+def _counting(reading: Reading, query: Query, cap: int | None) -> Select[Any]:
     asked = ask(reading, query, form="set")
     one: Select[Any] = select(literal_column("1")).select_from(asked.table).where(asked.clause)
     if cap is not None:
         one = one.limit(literal_column(str(cap + 1)))
-    n = int(reading.execute(select(func.count()).select_from(one.subquery())).scalar_one())
-    return Count(n) if cap is None or n <= cap else Count(cap, more=True)
+    return select(func.count()).select_from(one.subquery())
 
 
 def stream(
     reading: Reading, query: Query, *, action: str = "export", batch: int = BATCH
 ) -> Iterator[list[Item]]:
     """Yield all items of a query in order, in batches, without holding more than one batch."""
-    asked = ask(reading, query, action=action)
-    rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
-    values: tuple[Any, ...] | None = None
+    prepared = _prepare(reading, query, action=action)
+    place = _Place(None, backwards=False)
     while True:
-        found = _fetch(reading, asked, rows, order=asked.order, values=values, limit=batch)
+        found = prepared.fetch(reading, query, place, limit=batch)
         if found:
-            yield rows.items(reading, found)
-            values = _values(asked, found[-1])
+            yield prepared.rows.items(reading, found)
+            place = _Place(_values(prepared.asked, found[-1]), backwards=False)
         if len(found) < batch:
             return
 
@@ -111,17 +136,94 @@ def get_item(
     :raises NotFound: it is not there, or not open to the actor: one answer for both.
     """
     require(reading, action, tracker)
-    table = tracker.table
     chosen = shown(reading, tracker) if fields is None else fields
-    rows = RowReader(reading, tracker, chosen, table, masking=masking)
-    clause = clauses.where(reading, action, tracker)
-    here = and_(clause, table.c.deleted_cs.is_(None))
-    if trash:
-        here = or_(here, and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None)))
-    found = reading.execute(select(*rows.columns).where(table.c.id == item_id, here)).all()
+    rows, statement = kept(
+        reading,
+        ("item", tracker, tuple(chosen), action, trash, masking),
+        lambda: _item_statement(reading, tracker, chosen, action=action, trash=trash, masking=masking),
+        statement=lambda made: made[1],
+    )
+    found = reading.execute(statement, {"item_id": item_id}).all()
     if not found:
         raise NotFound(tracker.title_one, item_id)
     return rows.items(reading, found)[0]
+
+
+def _item_statement(
+    reading: Reading,
+    tracker: Tracker,
+    fields: Sequence[BoundField],
+    *,
+    action: str,
+    trash: bool,
+    masking: bool,
+) -> tuple[RowReader, Select[Any]]:
+    table = tracker.table
+    rows = RowReader(reading, tracker, fields, table, masking=masking)
+    here = and_(clauses.where(reading, action, tracker), table.c.deleted_cs.is_(None))
+    if trash:
+        here = or_(here, and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None)))
+    return rows, select(*rows.columns).where(table.c.id == bindparam("item_id", type_=Id), here)
+
+
+# -- what is kept of a query ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A query that was checked for an actor, with its statement up to the place where a page begins."""
+
+    asked: Asked
+    rows: RowReader
+    forwards: Select[Any]
+    backwards: Select[Any]
+
+    def fetch(self, reading: Reading, query: Query, place: _Place, *, limit: int) -> list[Any]:
+        """Fetch rows after a place, as one query for each side of the border between empties and values."""
+        statement = self.backwards if place.backwards else self.forwards
+        parameters = {"most": limit, **words_parameter(reading, self.asked.tracker, query.text)}
+        if place.values is None:
+            return list(reading.execute(statement, parameters).all())
+        order = _reversed(self.asked.order) if place.backwards else self.asked.order
+        found: list[Any] = []
+        for part in _after(self.asked, order, place.values):
+            parameters["most"] = limit - len(found)
+            found += reading.execute(statement.where(part), parameters).all()
+            if len(found) >= limit:
+                break
+        return found
+
+
+def _prepare(reading: Reading, query: Query, *, action: str = "view") -> _Prepared:
+    return kept(
+        reading,
+        ("page", _shape(query), action),
+        lambda: _prepared(reading, query, action),
+        statement=lambda made: made.forwards,
+    )
+
+
+def _prepared(reading: Reading, query: Query, action: str) -> _Prepared:
+    asked = ask(reading, query, action=action)
+    rows = RowReader(reading, asked.tracker, asked.fields, asked.table)
+    return _Prepared(
+        asked, rows, _ordered(asked, rows, asked.order), _ordered(asked, rows, _reversed(asked.order))
+    )
+
+
+def _ordered(asked: Asked, rows: RowReader, order: Sequence[SortTerm]) -> Select[Any]:
+    keys = [asked.table.c[term.column].label(f"k_{number}") for number, term in enumerate(order)]
+    return (
+        select(*rows.columns, *keys)
+        .where(asked.clause)
+        .order_by(*(ordered(asked.table, term.column, descending=term.descending) for term in order))
+        .limit(bindparam("most", type_=Id))
+    )
+
+
+def _shape(query: Query) -> Query:
+    """Return the query under whose name its statement is kept: the words of a search come when it runs."""
+    return replace(query, text="words") if words_of(query.text) else query
 
 
 # -- keyset -----------------------------------------------------------------------------------
@@ -180,36 +282,6 @@ def _values(asked: Asked, row: Any) -> tuple[Any, ...]:
 
 def _reversed(order: Sequence[SortTerm]) -> tuple[SortTerm, ...]:
     return tuple(replace(term, descending=not term.descending) for term in order)
-
-
-def _fetch(
-    reading: Reading,
-    asked: Asked,
-    rows: RowReader,
-    *,
-    order: Sequence[SortTerm],
-    values: tuple[Any, ...] | None,
-    limit: int,
-) -> list[Any]:
-    """Fetch rows after a place, as one query for each side of the border between empties and values."""
-    keys = [asked.table.c[term.column].label(f"k_{number}") for number, term in enumerate(order)]
-    statement = (
-        select(*rows.columns, *keys)
-        .where(asked.clause)
-        .order_by(*(ordered(asked.table, term.column, descending=term.descending) for term in order))
-    )
-    if values is None:
-        return list(reading.execute(statement.limit(limit)).all())
-    found: list[Any] = []
-    for part in _after(asked, order, values):
-        found += _limited(reading, statement.where(part), limit - len(found))
-        if len(found) >= limit:
-            break
-    return found
-
-
-def _limited(reading: Reading, statement: Select[Any], limit: int) -> list[Any]:
-    return list(reading.execute(statement.limit(limit)).all())
 
 
 def _after(asked: Asked, order: Sequence[SortTerm], values: tuple[Any, ...]) -> Iterator[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, select
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select
 
 from tracker.core.access.clauses import as_system
 from tracker.core.access.rights import READ, rights
@@ -14,6 +14,8 @@ from tracker.core.access.scope import scope_of
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Masked, Tracker
 from tracker.core.language.computed import Typed, compute
+from tracker.fields.base import FieldType
+from tracker.fields.text import Line
 
 
 @dataclass(slots=True)
@@ -59,16 +61,22 @@ class RowReader:
                     self.columns.append(typed.sql.label(f"c_{each.id}"))
                     self._computed.append((each, start, typed))
             elif not each.many:
-                self.columns += [table.c[physical.name] for physical in each.columns]
+                needed = each.columns[:1] if _is_as_stored(each) else each.columns
+                self.columns += [table.c[physical.name] for physical in needed]
                 self._stored.append((each, start, len(self.columns)))
 
     def items(self, reading: Reading, rows: Sequence[Any]) -> list[Item]:
         """Return the items of the rows; many-valued fields are fetched with one query each."""
         items = [Item(*(*row[:8], {})) for row in rows]
-        for each, start, stop in self._stored:
-            load, key = each.load, each.key
-            for item, row in zip(items, rows, strict=True):
-                item.values[key] = None if row[start] is None else load(row[start:stop])
+        values = [item.values for item in items]
+        columns = list(zip(*rows, strict=True))
+        for each, start, stop in self._stored if rows else ():
+            key, column = each.key, columns[start]
+            if not _is_as_stored(each):
+                load = each.load
+                column = tuple(load(stored) for stored in zip(*columns[start:stop], strict=True))
+            for held, value in zip(values, column, strict=True):
+                held[key] = value
         for each, place, typed in self._computed:
             for item, row in zip(items, rows, strict=True):
                 item.values[each.key] = typed.value(row[place])
@@ -88,17 +96,35 @@ class RowReader:
                 item.values[each.key] = held.get(item.id)
 
 
+def _is_as_stored(field: BoundField) -> bool:
+    """Say whether a value is what its main column holds: nothing is to be loaded."""
+    return type(field.type).load in (FieldType.load, Line.load) and not field.sealed
+
+
 def elements(
     reading: Reading, tracker: Tracker, field: BoundField, ids: Iterable[int]
 ) -> dict[int, tuple[Any, ...]]:
     """Return the elements of a many-valued field for items that were already selected by right."""
-    side = field.side
-    rows = reading.execute(
-        select(side.c.item_id, *(side.c[each.name] for each in field.columns))
-        .where(side.c.item_id.in_(list(ids)), as_system(tracker))
-        .order_by(side.c.item_id, side.c.position)
-    )
+    rows = reading.execute(_elements_of(tracker, field), {"ids": list(ids)}).all()
     held: dict[int, list[Any]] = {}
-    for row in rows:
-        held.setdefault(row[0], []).append(field.type.load(row[1:]))
+    if _is_as_stored(field):
+        for row in rows:
+            held.setdefault(row[0], []).append(row[1])
+    else:
+        for row in rows:
+            held.setdefault(row[0], []).append(field.type.load(row[1:]))
     return {item_id: tuple(values) for item_id, values in held.items()}
+
+
+def _elements_of(tracker: Tracker, field: BoundField) -> Select[Any]:
+    """Return the statement for the elements of some items, made once a field."""
+    kept: Select[Any] | None = vars(field).get("_elements_of")
+    if kept is None:
+        side = field.side
+        kept = (
+            select(side.c.item_id, *(side.c[each.name] for each in field.columns))
+            .where(side.c.item_id.in_(bindparam("ids", expanding=True)), as_system(tracker))
+            .order_by(side.c.item_id, side.c.position)
+        )
+        vars(field)["_elements_of"] = kept
+    return kept
