@@ -158,13 +158,17 @@ def _link(
     if to is not None:
         one.adds.append((to, text))
         return
-    own = next(
-        (each for each in targets if each.target is not None and each.target.id == bound.tracker.id), None
-    )
-    if own is not None and not own.field.definition.required:
-        one.later.append((own, text))
+    if _is_own(bound, targets):  # it may lead to a row further down
+        one.later.append((targets[0], text))
         return
     one.refuse(_("there is no “%(text)s”.", text=text[:80]), " / ".join(each.field.label for each in targets))
+
+
+def _is_own(bound: Bound, targets: Sequence[LinkTo]) -> bool:
+    target = targets[0].target
+    if len(targets) > 1 or target is None or target.id != bound.tracker.id:
+        return False
+    return not targets[0].field.definition.required
 
 
 def put_link(values: dict[str, Any], each: BoundField, number: int) -> None:
@@ -183,7 +187,7 @@ def put_link(values: dict[str, Any], each: BoundField, number: int) -> None:
 def meet(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> None:
     """Find the item that each row means, with the values that the row would write."""
     good = [one for one in drafts if not one.reasons]
-    if bound.map.how == "create" or not good:
+    if not bound.map.key or not good:
         return
     ids = _ids_of(reading, bound, good)
     items = _items(reading, bound, sorted({number for number in ids.values() if number != SEVERAL}))
@@ -194,6 +198,8 @@ def meet(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> None:
         number = ids.get(one.key)
         if number == SEVERAL:
             one.refuse(_("several items have this value."), label)
+        elif number is not None and bound.map.how == "create":
+            one.refuse(_("an item with this value is there already."), label)
         elif number is not None and number in items:
             one.item = items[number]
         elif bound.map.how == "update" or bound.key is None:

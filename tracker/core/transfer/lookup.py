@@ -144,7 +144,7 @@ def _find_named(reading: Reading, tracker: Tracker, texts: set[str]) -> dict[str
     columns = [tracker.table.c[each.compared.name] for each in fields]
     name: ColumnElement[Any] = columns[0]
     if len(columns) > 1:  # as `ask.names` joins them
-        space = literal_column("' '")
+        space: ColumnElement[Any] = literal_column("' '")
         name = func.coalesce(columns[0] + space, "")
         for column in columns[1:]:
             name = name + func.coalesce(column + space, "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from tracker.core.transfer.formulas import neutralise
+from tracker.core.transfer.formulas import neutralise, restore
 from tracker.core.transfer.records import Record
 from tracker.core.transfer.source import Source
 from tracker.i18n import Message
@@ -81,7 +81,7 @@ class RejectFiles:
         stream = self._stream(source)
         cells = [cell.encode("utf-8", "replace").decode() for cell in record.cells[: len(source.columns)]]
         cells += [""] * (len(source.columns) - len(cells))
-        csv.writer(stream).writerow([*neutralise(cells), str(record.line), reason])
+        csv.writer(stream).writerow([*neutralise(restore(cells)), str(record.line), reason])
 
     def _stream(self, source: Source) -> TextIO:
         stream = self._open.get(source.path)

@@ -211,7 +211,7 @@ class Chunks:
 def _apart(bound: Bound, drafts: list[Draft]) -> Iterator[list[Draft]]:
     """Yield the drafts so that no key comes twice in one list: the later row meets what the earlier one wrote."""
     key = bound.key.key if bound.key else None
-    if bound.map.how == "create" or (key is None and bound.uid is None):
+    if key is None and bound.uid is None:
         yield drafts
         return
     while drafts:

@@ -147,8 +147,9 @@ class Store:
             with self.write(place) as change:
                 while ready and time.monotonic() < until:
                     each = ready.pop(0)
-                    values: dict[str, Any] = {}
-                    put_link(values, each.to.field, found[each.to.field.key, each.text])
+                    key = each.to.field.key
+                    put_link(each.draft.values, each.to.field, found[key, each.text])
+                    values = {key: each.draft.values[key]}
                     reason = _try_change(change, bound, each.item_id, values, version=None)
                     if reason is not None:
                         each.draft.refuse(reason)
