@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import READ, rights
+from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.fields.text import Line
 
 
 def name_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
@@ -39,7 +41,7 @@ def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, s
     naming = kept(
         reading, ("names", tracker.id), lambda: _naming(reading, tracker), statement=lambda made: made.statement
     )
-    rows = reading.execute(naming.statement, {"ids": wanted}).all()
+    rows = reading.execute(naming.statement, given(reading, wanted)).all()
     return {row[0]: naming.name(row) for row in rows}
 
 
@@ -51,6 +53,9 @@ class _Naming:
     fields: Sequence[BoundField]
 
     def name(self, row: Any) -> str:
+        """Return the name of the item in a row; most trackers have one name of one line."""
+        if len(row) == 2:
+            return row[1] or f"#{row[0]}"
         values: dict[str, Any] = {}
         start = 1
         for each in self.fields:
@@ -63,9 +68,12 @@ class _Naming:
 def _naming(reading: Reading, tracker: Tracker) -> _Naming:
     fields = name_fields(reading, tracker)
     table = tracker.table
-    columns = [table.c[physical.name] for each in fields for physical in each.columns]
+    physicals = [physical for each in fields for physical in each.columns]
+    if len(fields) == 1 and type(fields[0].type) is Line:
+        physicals = physicals[:1]
+    columns = [table.c[physical.name] for physical in physicals]
     statement = select(table.c.id, *columns).where(
-        table.c.id.in_(bindparam("ids", expanding=True)),
+        among(table.c.id, reading.dialect),
         clauses.where(reading, "view", tracker),
         table.c.deleted_cs.is_(None),
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select
+from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, literal_column, select, union_all
 
 from tracker.core.access.clauses import as_system
 from tracker.core.access.rights import READ, rights
 from tracker.core.access.scope import scope_of
+from tracker.core.ask.among import among, given
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Masked, Tracker
 from tracker.core.language.computed import Typed, compute
 from tracker.fields.base import FieldType
+from tracker.fields.storage import Storage
 from tracker.fields.text import Line
 
 
@@ -87,13 +90,13 @@ class RowReader:
         return items
 
     def _add_sides(self, reading: Reading, items: Sequence[Item]) -> None:
-        if not items:
+        if not items or not self._sides:
             return
-        ids = [item.id for item in items]
-        for each in self._sides:
-            held = elements(reading, self.tracker, each, ids)
+        held = lists(reading, self.tracker, self._sides, [item.id for item in items])
+        for each, found in zip(self._sides, held, strict=True):
+            key = each.key
             for item in items:
-                item.values[each.key] = held.get(item.id)
+                item.values[key] = found.get(item.id)
 
 
 def _is_as_stored(field: BoundField) -> bool:
@@ -105,26 +108,50 @@ def elements(
     reading: Reading, tracker: Tracker, field: BoundField, ids: Iterable[int]
 ) -> dict[int, tuple[Any, ...]]:
     """Return the elements of a many-valued field for items that were already selected by right."""
-    rows = reading.execute(_elements_of(tracker, field), {"ids": list(ids)}).all()
-    held: dict[int, list[Any]] = {}
-    if _is_as_stored(field):
-        for row in rows:
-            held.setdefault(row[0], []).append(row[1])
-    else:
-        for row in rows:
-            held.setdefault(row[0], []).append(field.type.load(row[1:]))
-    return {item_id: tuple(values) for item_id, values in held.items()}
+    return lists(reading, tracker, [field], ids)[0]
 
 
-def _elements_of(tracker: Tracker, field: BoundField) -> Select[Any]:
-    """Return the statement for the elements of some items, made once a field."""
-    kept: Select[Any] | None = vars(field).get("_elements_of")
-    if kept is None:
-        side = field.side
-        kept = (
-            select(side.c.item_id, *(side.c[each.name] for each in field.columns))
-            .where(side.c.item_id.in_(bindparam("ids", expanding=True)), as_system(tracker))
-            .order_by(side.c.item_id, side.c.position)
-        )
-        vars(field)["_elements_of"] = kept
-    return kept
+def lists(
+    reading: Reading, tracker: Tracker, fields: Sequence[BoundField], ids: Iterable[int]
+) -> list[dict[int, tuple[Any, ...]]]:
+    """Return the elements of several many-valued fields, by item; texts of all fields come in one query."""
+    wanted = given(reading, ids)
+    found: dict[BoundField, dict[int, list[Any]]] = {each: {} for each in fields}
+    texts = [each for each in fields if _is_text(each)]
+    if texts:
+        statement = _lists_of(tracker, tuple(texts), reading.dialect)
+        for place, item_id, _position, value in sorted(reading.execute(statement, wanted).all(), key=_POSITION):
+            found[texts[place]].setdefault(item_id, []).append(value)
+    for each in fields:
+        if not _is_text(each):
+            held, load = found[each], each.type.load
+            statement = _lists_of(tracker, (each,), reading.dialect)
+            for row in sorted(reading.execute(statement, wanted).all(), key=_POSITION):
+                held.setdefault(row[1], []).append(load(row[3:]))
+    return [{item_id: tuple(values) for item_id, values in found[each].items()} for each in fields]
+
+
+_POSITION = itemgetter(2)  # sorting here costs less than in the database: nearly all lists have one element
+
+
+def _is_text(field: BoundField) -> bool:
+    return _is_as_stored(field) and field.main.storage is Storage.TEXT
+
+
+def _lists_of(tracker: Tracker, fields: tuple[BoundField, ...], dialect: str) -> SelectBase:
+    """Return the statement for the elements of some fields; made once."""
+    kept: dict[Any, SelectBase] = vars(tracker).setdefault("_lists_of", {})
+    found = kept.get((fields, dialect))
+    if found is None:
+        parts = [_list_of(tracker, each, place, dialect) for place, each in enumerate(fields)]
+        found = kept[fields, dialect] = parts[0] if len(parts) == 1 else union_all(*parts)
+    return found
+
+
+def _list_of(tracker: Tracker, field: BoundField, place: int, dialect: str) -> Select[Any]:
+    side = field.side
+    needed = field.columns[:1] if _is_as_stored(field) else field.columns
+    values = [side.c[each.name] for each in needed]
+    return select(
+        literal_column(str(place)).label("place"), side.c.item_id, side.c.position, *values
+    ).where(among(side.c.item_id, dialect), as_system(tracker))
