@@ -12,9 +12,30 @@ Plugins are trusted code: they run inside the server with all its rights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from tracker.core.access.clauses import as_system
+from tracker.core.access.clauses import where as where_allowed
+from tracker.core.access.people import names_of as names_of_people
+from tracker.core.access.rights import Rights, editable, rights, visible_tracker, visible_trackers
+from tracker.core.ask.names import names as names_of_items
+from tracker.core.ask.page import Page, get_item
+from tracker.core.ask.page import page as find_page
+from tracker.core.ask.query import Condition, Query
+from tracker.core.ask.rows import Item, RowReader
+from tracker.core.ask.search import matching
 from tracker.core.base.actor import NOBODY, Actor, system
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
+from tracker.core.changes.undo import undo
+from tracker.core.design.bound import BoundField, Tracker, Trackers
+from tracker.core.design.store import trackers
+from tracker.core.items.trash import restore_items, trash_items
+from tracker.core.items.write import Placing, change_item, create_item
 from tracker.errors import (
     Forbidden,
     Invalid,
@@ -57,8 +78,10 @@ __all__ = [
     "PLAIN",
     "Actor",
     "Behavior",
+    "BoundField",
     "ChangeSet",
     "Changed",
+    "Condition",
     "Control",
     "Delayed",
     "FieldType",
@@ -67,6 +90,7 @@ __all__ = [
     "Handler",
     "Interrupted",
     "Invalid",
+    "Item",
     "ItemChange",
     "JobContext",
     "Kind",
@@ -78,27 +102,86 @@ __all__ = [
     "OneOf",
     "OptionList",
     "OptionsSchema",
+    "Page",
     "Panel",
     "PanelContext",
     "Part",
+    "Placing",
     "PluginInfo",
+    "Query",
     "Range",
     "Reader",
     "Reading",
     "Refused",
     "Rejected",
+    "Rights",
     "Stale",
     "StartContext",
     "Step",
     "Storage",
     "Stored",
     "TextDialect",
+    "Tracker",
     "TrackerError",
+    "Trackers",
     "Unknown",
     "WholeNumber",
     "Workspace",
     "_",
+    "as_system",
+    "change_item",
+    "create_item",
+    "editable",
+    "find_page",
+    "get_item",
     "hookimpl",
+    "in_the_name_of",
+    "matching",
+    "names_of_items",
+    "names_of_people",
+    "reading_as",
     "refuse_type",
+    "restore_items",
+    "rights",
+    "select_items",
     "system",
+    "trackers",
+    "trash_items",
+    "undo",
+    "visible_tracker",
+    "visible_trackers",
+    "where_allowed",
 ]
+
+
+def in_the_name_of(actor: Actor) -> Actor:
+    """Return an actor that may do everything, and that history shows as this person.
+
+    For what a plugin has rules of its own for: it asks them first, in the same transaction, of the person
+    (`reading_as`), and only then writes.
+    """
+    return replace(actor, system=True)
+
+
+def reading_as(reading: Reading, actor: Actor) -> Reading:
+    """Return the same snapshot, or open write, as another actor sees it."""
+    return Reading(reading.workspace, reading.connection, actor)
+
+
+def select_items(
+    reading: Reading,
+    tracker: Tracker,
+    clause: ColumnElement[bool],
+    *,
+    fields: Sequence[BoundField],
+    order: Sequence[ColumnElement[Any]],
+    limit: int,
+) -> list[Item]:
+    """Return the items of a clause with some of their fields; fields that the actor may not read are masked.
+
+    :param clause: of `tracker.table`. It holds `where_allowed(...)`, or, where the plugin has rules of its
+        own, these rules and `as_system(tracker)`; without either the tests of Tracker fail the statement.
+    """
+    rows = RowReader(reading, tracker, fields, tracker.table)
+    found = reading.execute(select(*rows.columns).where(clause).order_by(*order).limit(limit)).all()
+    return rows.items(reading, found)

@@ -65,12 +65,18 @@ class Behavior:
     """A named bundle that a tracker opts into: fields it must have, and what its items gain.
 
     `fields` maps a field's key to its definition as a profile writes it: `{"type": "line", "label": ...}`.
+
+    `trackers` maps a key to the definition, as a profile writes it, of a tracker of the behavior's own. It is
+    made when the first tracker opts in, and retired when the last one opts out. Its `grants` name an action
+    where a profile names a group: `{"comment": {"view": "own"}}` lets every group that may comment on
+    trackers with the behavior view its own.
     """
 
     name: str
     title: Message
     about: Message = field(default_factory=lambda: _(""))
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

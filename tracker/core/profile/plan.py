@@ -10,6 +10,7 @@ from tracker.core.access.rights import require_admin
 from tracker.core.base.transaction import Reading
 from tracker.core.design.difference import Plan, Step, difference
 from tracker.core.profile.answers import judge_answers
+from tracker.core.profile.behaviors import with_behaviors
 from tracker.core.profile.compose import compose
 from tracker.core.profile.kept import EXTENDS, HOUSE, Applied, applied_profiles
 from tracker.core.profile.pieces import Piece
@@ -101,10 +102,11 @@ def plan(reading: Reading, profile: Profile, answers: Mapping[str, Any] | None =
     design = rename(ground.design, names)
     base = rename_base(before.bodies if before else {}, names)
     settings = {} if before is None or before.undone else before.base.get(HOUSE, {})
+    wanted = with_behaviors(reading.workspace, ground.design, compose(design, content.pieces, base))
     return ProfilePlan(
         profile,
         judged.values,
-        difference(ground.design, compose(design, content.pieces, base)),
+        difference(ground.design, wanted),
         _house_steps(reading, content, settings),
         _base_of(content),
         before,

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from tracker.api import Behavior, PluginInfo, _, hookimpl
+from markupsafe import Markup
+
+from tracker.api import Behavior, FieldType, Panel, PanelContext, PluginInfo, _, hookimpl
+from tracker.plugins.timeline.about import AboutField
+from tracker.plugins.timeline.note import BEHAVIOR, NAME
+
+if TYPE_CHECKING:
+    from flask import Blueprint
 
 PLUGIN = PluginInfo(
     name="timeline",
@@ -14,14 +22,34 @@ PLUGIN = PluginInfo(
     about="Notes, calls, letters and comments, kept beside what they are about.",
 )
 
-BEHAVIOR = Behavior(
-    "timeline",
-    _("Notes"),
-    _("People write down what happened, and see it beside the item."),
-)
+
+@hookimpl
+def register_field_types() -> Sequence[type[FieldType]]:
+    """Offer the link to what a note is about."""
+    return [AboutField]
 
 
 @hookimpl
 def register_behaviors() -> Sequence[Behavior]:
     """Offer the behavior that brings notes to a tracker."""
     return [BEHAVIOR]
+
+
+@hookimpl
+def register_panels() -> Sequence[Panel]:
+    """Offer the notes beside an item."""
+    return [Panel("timeline", _("Notes"), _panel, behavior=NAME)]
+
+
+@hookimpl
+def register_blueprints() -> Sequence[Blueprint]:
+    """Offer the pages below /p/timeline/; only a web server needs Flask."""
+    from tracker.plugins.timeline.routes import bp
+
+    return [bp]
+
+
+def _panel(ctx: PanelContext, item: Any) -> Markup | None:
+    from tracker.plugins.timeline.panel import render
+
+    return render(ctx.reading, ctx.tracker, item)

@@ -1,0 +1,103 @@
+"""Trackers that behaviors bring along: made when the first tracker opts in, retired when the last opts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tracker.core.base.workspace import Workspace
+from tracker.core.design.definitions import Design, GrantDef, GroupDef
+from tracker.core.profile.compose import compose
+from tracker.core.profile.entries import Entries
+from tracker.core.profile.pieces import Piece, PieceReader
+from tracker.core.profile.problems import Place, Problems
+from tracker.core.profile.tree import Node
+from tracker.fields.registry import TypeRegistry
+from tracker.hookspecs import Behavior
+
+LAST = 1000  # in the menu: behind the trackers that people made
+
+
+def with_behaviors(workspace: Workspace, before: Design, after: Design) -> Design:
+    """Return a design that is about to be applied, with the trackers of its behaviors as it needs them.
+
+    A tracker that is there stays as admins made it; only fields that the behavior needs are put back. Rights
+    are given to a group once, when it comes to have the action that they go with.
+
+    :param before: the design of the moment.
+    :raises ProfileError: a plugin's definitions are wrong.
+    """
+    for behavior in workspace.hooks.registered.behaviors.values():
+        users, former = _users(after, behavior), _users(before, behavior)
+        for key, body in behavior.trackers.items():
+            if users:
+                after = _brought(after, key, body, workspace.types)
+                for action, granted in body.get("grants", {}).items():
+                    had = {each.key for each in _having(before, action, former)}
+                    new = [each for each in _having(after, action, users) if each.key not in had]
+                    after = after.with_(*(_granted(each, key, granted) for each in new))
+            elif former and key in after.by_key:
+                after = after.with_(replace(after.by_key[key], retired=True))
+    return after
+
+
+def _users(design: Design, behavior: Behavior) -> frozenset[str]:
+    """Return the keys of the trackers that opt into a behavior."""
+    return frozenset(
+        each.key for each in design.trackers if behavior.name in each.behaviors and not each.retired
+    )
+
+
+def _brought(design: Design, key: str, body: Mapping[str, Any], types: TypeRegistry) -> Design:
+    pieces = _pieces(key, body, types)
+    held = design.by_key.get(key)
+    if held is None:
+        return compose(design, pieces, {})
+    there = {each.key for each in held.fields}
+    lacking = [each for each in pieces if each.kind == "field" and each.key not in there]
+    if not lacking and not held.retired:
+        return design
+    return compose(design.with_(replace(held, retired=False)), lacking, {})
+
+
+def _pieces(key: str, body: Mapping[str, Any], types: TypeRegistry) -> Sequence[Piece]:
+    problems = Problems()
+    plain = {"trackers": {key: {name: each for name, each in body.items() if name != "grants"}}}
+    top = Entries(_node(plain, Place(f"behavior of {key}")), "a behavior", problems)
+    found = PieceReader(types, problems).read(top)
+    problems.check()
+    return [
+        replace(each, body={**each.body, "position": LAST}) if each.kind == "tracker" else each
+        for each in found
+    ]
+
+
+def _node(value: Any, place: Place) -> Node:
+    if isinstance(value, Mapping):
+        return Node(place, {name: _node(each, place) for name, each in value.items()})
+    if isinstance(value, (list, tuple)):
+        return Node(place, [_node(each, place) for each in value])
+    return Node(place, value, raw="" if value is None else str(value))
+
+
+# -- who may do what with them ----------------------------------------------------------------
+
+
+def _granted(group: GroupDef, key: str, granted: Mapping[str, str]) -> GroupDef:
+    """Return a group with rights in the tracker of that key, beside those that it has there."""
+    there = {each.key for each in group.grants}
+    new = tuple(
+        GrantDef(key=f"{key}:{action}", scopes=(scope,))
+        for action, scope in granted.items()
+        if f"{key}:{action}" not in there
+    )
+    return replace(group, grants=(*group.grants, *new))
+
+
+def _having(design: Design, action: str, trackers: frozenset[str]) -> list[GroupDef]:
+    """Return the groups that may do `action` in one of the trackers; nobody may where there is none."""
+    wanted = {f"{key}:{action}" for key in (*trackers, "*")} if trackers else set()
+    return [
+        group for group in design.groups if any(each.key in wanted and each.scopes for each in group.grants)
+    ]
