@@ -74,7 +74,9 @@ def shoot(browser: Browser, address: str, folder: Path, names: list[str]) -> lis
     for dark in (False, True):
         context = browser.new_context(color_scheme="dark" if dark else "light")
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
         for width, (across, down) in WIDTHS.items():
             page.set_viewport_size({"width": across, "height": down})
             if "sign_in" in names:

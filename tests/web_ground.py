@@ -95,7 +95,10 @@ def person() -> TrackerDef:
         ViewDef(
             key="due_soon",
             title="Due soon",
-            conditions=(("status", "any_of", ("active", "leaving")), ("paid_until", "within", ("next_30_days",))),
+            conditions=(
+                ("status", "any_of", ("active", "leaving")),
+                ("paid_until", "within", ("next_30_days",)),
+            ),
             sort=("paid_until",),
             position=2,
         ),
@@ -111,7 +114,14 @@ def furnish(ground: Ground, *, count: int = 12) -> None:
     ground.configure(
         household(),
         person(),
-        tracker_def("empty", field("name"), title="Donations", title_one="Donation", icon="heart-handshake", menu="Money"),
+        tracker_def(
+            "empty",
+            field("name"),
+            title="Donations",
+            title_one="Donation",
+            icon="heart-handshake",
+            menu="Money",
+        ),
         group("staff", empty__view="all", empty__create="all", **everything),
         group("treasurer", "staff"),
         group("guests", household__view="all"),
@@ -153,7 +163,7 @@ class Browser:
 
     def get(self, address: str, **rest: Any) -> Any:
         """Open a page."""
-        return self.client.get(address, **rest)
+        return self.client.get(address, buffered=True, **rest)
 
     def post(self, address: str, data: dict[str, Any] | None = None, **rest: Any) -> Any:
         """Send a form with the token that its page would carry."""
@@ -217,7 +227,9 @@ def signed_in(app: Flask, web_ground: Ground) -> Callable[..., Browser]:
     return make
 
 
-def add_person(ground: Ground, email: str, *groups: str, admin: bool = False, name: str = "Amélie Fontaine") -> None:
+def add_person(
+    ground: Ground, email: str, *groups: str, admin: bool = False, name: str = "Amélie Fontaine"
+) -> None:
     """Add someone who can sign in."""
     with ground.workspace.change(SYSTEM, door="engine", kind="grants", designing=True) as change:
         people.add_person(change, email, name=name, password=PASSWORD, admin=admin, groups=groups)

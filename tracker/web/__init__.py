@@ -49,4 +49,6 @@ def _mount_plugins(app: Flask, workspace: Workspace) -> None:
         try:
             app.register_blueprint(blueprint, url_prefix=f"/p/{plugin}{blueprint.url_prefix or ''}")
         except Exception as error:  # noqa: BLE001 - a plugin may do anything
-            workspace.hooks.quarantine(plugin, f"Its pages cannot be mounted: {type(error).__name__}: {error}")
+            workspace.hooks.quarantine(
+                plugin, f"Its pages cannot be mounted: {type(error).__name__}: {error}"
+            )

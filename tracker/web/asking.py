@@ -62,7 +62,9 @@ def changing(
 ) -> Iterator[ChangeSet]:
     """Open one write of the pages as `g.actor`; what was read before is read anew afterwards."""
     close()
-    with g.workspace.change(actor or g.actor, door="web", kind=kind, reason=reason, designing=designing) as change:
+    with g.workspace.change(
+        actor or g.actor, door="web", kind=kind, reason=reason, designing=designing
+    ) as change:
         yield change
 
 

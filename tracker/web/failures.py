@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from tracker.errors import TrackerError
 from tracker.web import identity
@@ -26,6 +26,7 @@ WORDS = {
 def install(app: Flask) -> None:
     """Answer every error with a page."""
     app.register_error_handler(TrackerError, tell_refusal)
+    app.register_error_handler(identity.TokenGone, send_again)
     app.register_error_handler(HTTPException, tell_http)
     app.register_error_handler(Exception, tell_failure)
 
@@ -49,6 +50,8 @@ def tell_http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if status < 400:
         return error
+    if isinstance(error, SecurityError):  # not one of our hosts: no page of ours, and no address to build
+        return "This is not the address of this house.\n", 400, {"Content-Type": "text/plain; charset=utf-8"}
     if status in (403, 404):
         return not_open()
     if status >= 500:
@@ -73,7 +76,7 @@ def tell_failure(error: Exception) -> ResponseReturnValue:
         return f"<!doctype html><title>Tracker</title><h1>This could not be done.</h1><p>No. {number}", 500
 
 
-def send_again() -> ResponseReturnValue:
+def send_again(error: identity.TokenGone) -> ResponseReturnValue:
     """Answer a post without the right token, keeping what was typed.
 
     Where the browser says that it came from elsewhere, there is no button to send it with.
@@ -81,7 +84,7 @@ def send_again() -> ResponseReturnValue:
     return _answer(
         "tracker/send_again.html",
         403,
-        sentence="This page was open for a long time.",
+        sentence=str(error),
         kept=list(_kept()) if identity.is_from_here() else [],
         lost=any(_is_secret(name) for name in request.form) or bool(request.files),
         from_here=identity.is_from_here(),

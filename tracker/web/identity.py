@@ -10,15 +10,27 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from werkzeug.exceptions import SecurityError
 
 from tracker.core.access import sessions
 from tracker.core.access.people import actor_of
+from tracker.errors import TrackerError
+from tracker.i18n import _
 from tracker.settings import Settings
 from tracker.web.asking import WEB, changing, reading
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 FIELD, HEADER = "csrf_token", "X-CSRF-Token"
 API = "/api/"  # REST has its own guard: tokens, no cookies
+
+
+class TokenGone(TrackerError):
+    """A write without the token of its session: the page was open too long, or is not ours."""
+
+    code, status = "token_gone", 403
+
+    def __init__(self) -> None:
+        super().__init__(_("This page was open for a long time. Send it once more."))
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -37,9 +49,10 @@ def install(app: Flask, settings: Settings) -> None:
 
 def guard() -> ResponseReturnValue | None:
     """Find out who asks; let nobody past public views, and no write without its token."""
-    if request.routing_exception is not None or request.path.startswith(API):
-        if request.routing_exception is not None and not request.path.startswith(API):
-            _identify()
+    if request.path.startswith(API) or isinstance(request.routing_exception, SecurityError):
+        return None
+    if request.routing_exception is not None:
+        _identify()  # for the frame around the page that says so
         return None
     view = current_app.view_functions.get(request.endpoint or "")
     largest = getattr(view, "largest_body", None)
@@ -49,9 +62,7 @@ def guard() -> ResponseReturnValue | None:
         return None
     _identify()
     if request.method not in SAFE and not _token_fits():
-        from tracker.web.failures import send_again
-
-        return send_again()
+        raise TokenGone
     if g.session is None and not getattr(view, "is_public", False):
         return redirect(url_for("accounts.sign_in", next=here()), 303)
     return None

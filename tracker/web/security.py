@@ -30,7 +30,9 @@ def install(app: Flask, settings: Settings) -> None:
     """Set limits, hosts and cookies, and the headers of every answer."""
     secure = settings.url.startswith("https://")
     app.config.update(
-        SECRET_KEY=settings.secret("session"),  # signs nothing but the cookie that carries a toast to the next page
+        SECRET_KEY=settings.secret(
+            "session"
+        ),  # signs nothing but the cookie that carries a toast to the next page
         SESSION_COOKIE_NAME="tracker_toast",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -64,7 +66,9 @@ def _add_caching(response: Response) -> None:
     if request.endpoint == "static":
         named = "v" in request.args or "/dist/" in request.path
         ok = response.status_code in (200, 304)
-        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if named and ok else "no-cache"
+        response.headers["Cache-Control"] = (
+            f"public, max-age={YEAR}, immutable" if named and ok else "no-cache"
+        )
         return
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(["Cookie", "HX-Request-Type"])

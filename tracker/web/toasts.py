@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 from flask import Flask, flash, get_flashed_messages, request
 
@@ -36,11 +37,11 @@ def waiting() -> list[Toast]:
         return []
     return [
         Toast(message["text"], message.get("undo")) if isinstance(message, dict) else Toast(str(message))
-        for message in get_flashed_messages()
+        for message in cast("list[Any]", get_flashed_messages())
     ]
 
 
 def _flashed_now() -> bool:
     from flask import session
 
-    return "_flashes" in session
+    return bool(session.get("_flashes"))

@@ -48,7 +48,7 @@ def ago(moment: datetime, now: datetime, reader: Reader) -> str:
 
 def initials(name: str) -> str:
     """Return up to two letters that stand for a name."""
-    words = [word for word in name.replace("&", " ").replace("@", " ").split() if word[0].isalnum()]
+    words = [word for word in name.replace("&", " ").replace("@", " ").split() if word[0].isalpha()]
     if not words:
         return "·"
     letters = words[0][0] + (words[-1][0] if len(words) > 1 else "")

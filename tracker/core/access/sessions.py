@@ -6,6 +6,7 @@ Functions are handed a `ChangeSet` of the system for its transaction; none of th
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,7 +103,7 @@ def find(reading: Reading, token: str) -> Session | None:
             user.c.disabled.is_(False),
         )
     ).one_or_none()
-    return None if row is None else Session(*row)
+    return None if row is None else Session(**row._mapping)
 
 
 def touch(change: ChangeSet, session: Session) -> None:
@@ -145,7 +146,7 @@ def sessions_of(reading: Reading, user_id: int) -> list[Session]:
         )
         .order_by(table.c.seen_at.desc())
     )
-    return [Session(*row) for row in rows]
+    return [Session(**row._mapping) for row in rows]
 
 
 # -- one-time links -----------------------------------------------------------------------------
@@ -192,7 +193,7 @@ def look(reading: Reading, token: str, purpose: str) -> Once:
     ).one_or_none()
     if row is None:
         raise LinkGone
-    return Once(*row)
+    return Once(**row._mapping)
 
 
 def use(change: ChangeSet, token: str, purpose: str) -> Once:
@@ -245,7 +246,7 @@ def charge(change: ChangeSet, name: str, *, free: int) -> None:
         change.execute(insert(table), {"name": key, "failures": 1, "until": change.now})
         return
     if row.until > change.now:
-        raise Throttled(int((row.until - change.now).total_seconds() // 60) + 1)
+        raise Throttled(math.ceil((row.until - change.now).total_seconds() / 60))
     failures = 1 if change.now - row.until > FORGOTTEN_AFTER else row.failures + 1
     minutes = min(2 ** min(failures - free - 1, 10), MOST_MINUTES) if failures > free else 0
     change.execute(

@@ -35,7 +35,11 @@ def contents(reading: Reading, change_set_id: int, *, limit: int = 20) -> list[T
     """
     known = trackers(reading).by_id
     table = tables.touched
-    ids = reading.execute(select(table.c.tracker_id).where(table.c.change_set_id == change_set_id)).scalars().all()
+    ids = (
+        reading.execute(select(table.c.tracker_id).where(table.c.change_set_id == change_set_id))
+        .scalars()
+        .all()
+    )
     found: list[Touched] = []
     for tracker in (known[each] for each in ids if each in known):
         if rights(reading).may("view", tracker):
@@ -48,7 +52,9 @@ def _in_tracker(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list
     seen = clauses.where(reading, "view", tracker)
     live = table.c.deleted_cs.is_(None)
     created = _ids(reading, tracker, (table.c.created_cs == cs, live, seen), limit)
-    trashed = _ids(reading, tracker, (table.c.deleted_cs == cs, clauses.where(reading, "restore", tracker)), limit)
+    trashed = _ids(
+        reading, tracker, (table.c.deleted_cs == cs, clauses.where(reading, "restore", tracker)), limit
+    )
     rows = reading.execute(
         select(revision.c.item_id, revision.c.diff)
         .join(table, table.c.id == revision.c.item_id)

@@ -22,7 +22,20 @@ bp = Blueprint("accounts", __name__)
 SETUP = "setup"  # a link that makes the first administrator
 WELCOME = "welcome"  # a link that lets a person choose a password
 PAIR_FREE, ADDRESS_FREE, PLACE_FREE = 5, 50, 30
-LOCALES = ("en_GB", "en_US", "de_DE", "de_AT", "de_CH", "fr_FR", "nl_NL", "it_IT", "es_ES", "pl_PL", "el_GR", "tr_TR")
+LOCALES = (
+    "en_GB",
+    "en_US",
+    "de_DE",
+    "de_AT",
+    "de_CH",
+    "fr_FR",
+    "nl_NL",
+    "it_IT",
+    "es_ES",
+    "pl_PL",
+    "el_GR",
+    "tr_TR",
+)
 
 
 @bp.get("/sign-in")
@@ -60,7 +73,11 @@ def checked(email: str, password: str) -> int | None:
     :raises Throttled: too many tries for this address from this place, or from this place, or for this address.
     """
     place, folded = request.remote_addr or "", email.strip().lower()
-    names = {f"pair:{place}:{folded}": PAIR_FREE, f"place:{place}": PLACE_FREE, f"address:{folded}": ADDRESS_FREE}
+    names = {
+        f"pair:{place}:{folded}": PAIR_FREE,
+        f"place:{place}": PLACE_FREE,
+        f"address:{folded}": ADDRESS_FREE,
+    }
     with changing(actor=WEB) as change:
         for name, free in names.items():
             sessions.charge(change, name, free=free)
@@ -164,7 +181,9 @@ def save() -> ResponseReturnValue:
     person = account.person(reading(), _me())
     try:
         if about.email.strip().lower() != person.email.lower() and not _knows_password(person.email):
-            raise Invalid.of({"email": [_("Give your password below to change the address you sign in with.")]})
+            raise Invalid.of(
+                {"email": [_("Give your password below to change the address you sign in with.")]}
+            )
         with changing(actor=WEB, designing=True) as change:
             account.save_about(change, person.id, about)
             change.raise_versions(["grants"])
@@ -196,7 +215,11 @@ def leave_elsewhere() -> ResponseReturnValue:
     """Sign out everywhere but here."""
     with changing(actor=WEB) as change:
         ended = sessions.end_all(change, _me(), but=g.session)
-    toast(_("Signed out of 1 other browser.") if ended == 1 else _("Signed out of %(n)d other browsers.", n=ended))
+    toast(
+        _("Signed out of 1 other browser.")
+        if ended == 1
+        else _("Signed out of %(n)d other browsers.", n=ended)
+    )
     return redirect(url_for(".show"), 303)
 
 

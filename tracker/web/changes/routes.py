@@ -17,7 +17,7 @@ from tracker.errors import Refused, TrackerError
 from tracker.i18n import _
 from tracker.web import identity
 from tracker.web.asking import close, reading
-from tracker.web.changes.sentences import DOORS, counted_parts, line, lines
+from tracker.web.changes.sentences import DOORS, WOULD, counted_parts, line, lines
 from tracker.web.toasts import toast
 
 bp = Blueprint("changes", __name__, url_prefix="/changes")
@@ -38,9 +38,15 @@ def show_all() -> ResponseReturnValue:
         before=int(before) if before.isdigit() else None,
         limit=PAGE + 1,
     )
-    more = url_for(".show_all", **(request.args.to_dict() | {"before": found[PAGE - 1].info.id})) if len(found) > PAGE else ""
+    more = (
+        url_for(".show_all", tracker=request.args.get("tracker"), before=found[PAGE - 1].info.id)
+        if len(found) > PAGE
+        else ""
+    )
     about = trackers(here).by_key.get(request.args.get("tracker", ""))
-    return render_template("changes/all.html", lines=lines(here, found[:PAGE]), more=more, about=about, doors=DOORS)
+    return render_template(
+        "changes/all.html", lines=lines(here, found[:PAGE]), more=more, about=about, doors=DOORS
+    )
 
 
 @bp.get("/<int:change_set_id>")
@@ -48,11 +54,9 @@ def show(change_set_id: int) -> ResponseReturnValue:
     """Show what a change set did, and what taking it back would do."""
     here = reading()
     info = change_set_infos(here, [change_set_id]).get(change_set_id)
-    mayor = undo.undoable if info is None or info.undone_by is None else None
     problem = ""
     try:
-        if mayor is not None:
-            mayor(here, change_set_id)
+        undo.undoable(here, change_set_id)
     except Refused as error:
         problem = str(error)
     counts = touched_counts(here, [change_set_id]).get(change_set_id, {})
@@ -97,10 +101,16 @@ def _in_words(here: Reading, tried: Undone | str | None) -> dict[str, Any]:
         str(part)
         for key, counts in tried.counts.items()
         if key in by_key
-        for part in counted_parts(by_key[key], counts, here.actor.reader)
+        for part in counted_parts(by_key[key], counts, here.actor.reader, told=WOULD)
     ]
     left = tried.conflicts
-    return {"tried": parts, "refusal": "", "conflicts": left[:SHOWN_CONFLICTS], "left": len(left), "by_key": by_key}
+    return {
+        "tried": parts,
+        "refusal": "",
+        "conflicts": left[:SHOWN_CONFLICTS],
+        "left": len(left),
+        "by_key": by_key,
+    }
 
 
 def _value(change: FieldChange, value: Any) -> str:
@@ -117,9 +127,15 @@ def undo_one(change_set_id: int) -> ResponseReturnValue:
     done = undo.undo(g.workspace, g.actor, change_set_id, door="web")
     if done.conflicts:
         n = len(done.conflicts)
-        what = _("Undone, but 1 thing was left as it is.") if n == 1 else _("Undone, but %(n)d things were left as they are.", n=n)
+        what = (
+            _("Undone, but 1 thing was left as it is.")
+            if n == 1
+            else _("Undone, but %(n)d things were left as they are.", n=n)
+        )
         toast(what, undo=done.change_set if done.counts else None)
-        return redirect(url_for(".show", change_set_id=done.change_set) if done.change_set else url_for(".show_all"), 303)
+        return redirect(
+            url_for(".show", change_set_id=done.change_set) if done.change_set else url_for(".show_all"), 303
+        )
     toast(_("Undone."), undo=done.change_set if done.counts else None)
     return redirect(_back(change_set_id), 303)
 

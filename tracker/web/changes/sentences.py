@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tracker.core.base.transaction import Counts, Reading
@@ -13,7 +13,13 @@ from tracker.core.design.store import trackers
 from tracker.i18n import Message, Reader, _
 from tracker.web import words
 
-ICONS = {"import": "file-import", "undo": "arrow-back-up", "design": "forms", "grants": "shield", "profile": "template"}
+ICONS = {
+    "import": "file-import",
+    "undo": "arrow-back-up",
+    "design": "forms",
+    "grants": "shield",
+    "profile": "template",
+}
 DOORS = {"rest": _("through the API"), "cli": _("by command"), "engine": _("by Tracker itself")}
 
 
@@ -39,20 +45,28 @@ def line(reading: Reading, summary: Summary) -> Line:
     item = _only_item(reading, summary)
     what = _about_one(item) if item else _about_counts(reading, summary)
     if info.kind == "undo":
-        what = str(_("took back change %(id)s: %(what)s", id=info.undoes_id, what=what)) if what else "took back a change"
+        what = (
+            str(_("took back change %(id)s: %(what)s", id=info.undoes_id, what=what))
+            if what
+            else "took back a change"
+        )
     open_for_undo = info.undone_by is None and info.state == "done" and bool(summary.counts)
     mine = info.actor_id is not None and info.actor_id == reading.actor.user_id
     return Line(
         summary,
         what or _nothing_seen(info.kind),
-        ICONS.get(info.kind, "pencil"),
+        ICONS.get(info.kind) or ("plus" if item and item.action == "created" else "pencil"),
         item if item and item.action != "trashed" else None,
         undo=open_for_undo and mine,
     )
 
 
 def _nothing_seen(kind: str) -> str:
-    sentences = {"design": "changed what is kept here", "grants": "changed who may do what", "profile": "applied a profile"}
+    sentences = {
+        "design": "changed what is kept here",
+        "grants": "changed who may do what",
+        "profile": "applied a profile",
+    }
     return sentences.get(kind, "changed something")
 
 
@@ -69,7 +83,11 @@ def _about_one(item: Touched) -> str:
     if item.action == "trashed":
         return f"moved one of {item.tracker.title} to the trash"
     labels = [each.field.label if each.field else each.key for each in item.fields]
-    return f"changed {', '.join(labels[:3])}{' and more' if len(labels) > 3 else ''} of" if labels else "put back"
+    return (
+        f"changed {', '.join(labels[:3])}{' and more' if len(labels) > 3 else ''} of"
+        if labels
+        else "put back"
+    )
 
 
 def _about_counts(reading: Reading, summary: Summary) -> str:
@@ -83,12 +101,26 @@ def _about_counts(reading: Reading, summary: Summary) -> str:
     return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else ""
 
 
-def counted_parts(tracker: Tracker, counts: Counts, reader: Reader) -> list[Message]:
-    """Return what happened in one tracker: `added 3 people`, `changed 1 person`."""
-    told = (
-        (counts.created, _("added %(what)s", what=words.counted(counts.created, tracker, reader))),
-        (counts.changed, _("changed %(what)s", what=words.counted(counts.changed, tracker, reader))),
-        (counts.trashed, _("moved %(what)s to the trash", what=words.counted(counts.trashed, tracker, reader))),
-        (counts.restored, _("put back %(what)s", what=words.counted(counts.restored, tracker, reader))),
-    )
-    return [sentence for n, sentence in told if n]
+DID = {
+    "created": "added %(what)s",
+    "changed": "changed %(what)s",
+    "trashed": "moved %(what)s to the trash",
+    "restored": "put back %(what)s",
+}
+WOULD = {
+    "created": "adds %(what)s",
+    "changed": "changes back %(what)s",
+    "trashed": "moves %(what)s to the trash",
+    "restored": "puts back %(what)s",
+}
+
+
+def counted_parts(
+    tracker: Tracker, counts: Counts, reader: Reader, *, told: Mapping[str, str] = DID
+) -> list[Message]:
+    """Return what happened in one tracker: `added 3 people`, `changed 1 person`; or, by `WOULD`, what would."""
+    return [
+        Message(sentence, what=words.counted(n, tracker, reader))
+        for name, sentence in told.items()
+        if (n := getattr(counts, name))
+    ]

@@ -37,7 +37,11 @@ def show() -> ResponseReturnValue:
     here = reading()
     seen, mine = visible_trackers(here), rights(here)
     cards = [
-        Card(each, count(here, Query(each.key, columns=())) if number < COUNTED else None, mine.may("create", each))
+        Card(
+            each,
+            count(here, Query(each.key, columns=())) if number < COUNTED else None,
+            mine.may("create", each),
+        )
         for number, each in enumerate(seen)
     ]
     changed = lines(here, change_sets(here, limit=SHOWN_CHANGES))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, url_for
+from flask import url_for
 from werkzeug.routing import BuildError
 
 from tracker.core.access.rights import READ, rights
@@ -18,7 +18,7 @@ from tracker.core.language.relative import SPANS
 from tracker.errors import Invalid
 from tracker.fields.base import Kind
 from tracker.i18n import Reader
-from tracker.web.lists.columns import _referring, reference_names
+from tracker.web.lists.columns import reference_names, referring
 from tracker.web.lists.state import State
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
@@ -53,7 +53,7 @@ class Editor:
     choices: Sequence[tuple[str, str]] = ()
     spans: Sequence[tuple[str, str]] = ()
     pick_url: str = ""
-    held: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    held: Sequence[tuple[str, str]] = ()
 
     def at(self, place: int) -> str:
         """Return the value at a place of the operand, or nothing."""
@@ -80,7 +80,7 @@ def in_words(reading: Reading, bound: BoundField, condition: Condition) -> str:
     """Return the values of a condition as people read them."""
     if condition.operator == "within":
         return str(SPANS.get(condition.operand[0], condition.operand[0].replace("_", " ")))
-    kind = _referring(bound)
+    kind = referring(bound)
     if kind is not None:
         ids = {int(each) for each in condition.operand if each.isdigit() and len(each) < 19}
         known = reference_names(reading, kind, ids)
@@ -104,9 +104,6 @@ def _text(bound: BoundField, operator: str, text: str, reader: Reader) -> str:
     try:
         value = bound.type.judge([text] if bound.many else text)
     except Invalid:
-        return text
-    except Exception:  # a type of a plugin, of which nothing is known
-        current_app.logger.debug("a value of %s could not be read", bound.definition.type)
         return text
     return bound.type.format(value, reader) if value is not None else text
 
@@ -193,7 +190,7 @@ def _pick_url(bound: BoundField) -> str:
 
 
 def _held(reading: Reading, bound: BoundField, condition: Condition) -> list[tuple[str, str]]:
-    kind = _referring(bound) or ""
+    kind = referring(bound) or ""
     ids = {int(each) for each in condition.operand if each.isdigit() and len(each) < 19}
     known = reference_names(reading, kind, ids)
     return [(str(each), known.get(each, f"#{each}")) for each in sorted(ids)]

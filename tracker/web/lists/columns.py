@@ -13,9 +13,8 @@ from tracker.core.access.rights import READ, Rights, rights, shown
 from tracker.core.ask.names import name_fields, name_of, names
 from tracker.core.ask.page import Page
 from tracker.core.ask.rows import Item
-from tracker.core.design.bound import MASK
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import MASK, BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.fields.base import Kind
 from tracker.web import assets, words
@@ -54,7 +53,11 @@ class Row:
 def listable(reading: Reading, tracker: Tracker) -> list[BoundField]:
     """Return the fields that can be columns beside the name."""
     named = {each.key for each in name_fields(reading, tracker)}
-    return [each for each in shown(reading, tracker) if each.key not in named and not (each.computed and each.many)]
+    return [
+        each
+        for each in shown(reading, tracker)
+        if each.key not in named and not (each.computed and each.many)
+    ]
 
 
 def default_columns(reading: Reading, tracker: Tracker) -> list[str]:
@@ -64,7 +67,9 @@ def default_columns(reading: Reading, tracker: Tracker) -> list[str]:
     picks: list[BoundField] = []
     for fits, most in _ORDER:
         picks += [each for each in offered if fits(each) and each not in picks][:most]
-    rest = [each for each in offered if each not in picks and not each.type.long and each.kind is not Kind.PARTS]
+    rest = [
+        each for each in offered if each not in picks and not each.type.long and each.kind is not Kind.PARTS
+    ]
     picks += rest[: max(0, FILLED_TO - 1 - len(picks))]
     return [each.key for each in picks[: MOST_COLUMNS - 1]]
 
@@ -94,9 +99,8 @@ def _looks(fields: Sequence[BoundField]) -> list[str]:
     rest = [each.key for each in fields if each.key != first and each.definition.type != "autonumber"]
     ends = [each.key for each in fields if each.kind is Kind.DATE and each.key in rest]
     starts = [key for key in rest if key not in ends[:1]]
-    for key, place in ((first, "tk-p-s"), (next(iter(starts), ""), "tk-p-a"), (next(iter(ends or starts[1:]), ""), "tk-p-b")):
-        if key:
-            phone[key] = place
+    places = {first: "tk-p-s", next(iter(starts), ""): "tk-p-a", next(iter(ends or starts[1:]), ""): "tk-p-b"}
+    phone |= {key: place for key, place in places.items() if key}
     return [f"{'tk-end tk-num ' if is_at_end(each) else ''}{phone[each.key]}" for each in fields]
 
 
@@ -153,7 +157,7 @@ class _Showing:
     def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
         if bound.sealed or self.mine.level(bound) < READ:
             return lambda _value: self.mask
-        kind = _referring(bound)
+        kind = referring(bound)
         if kind is not None:
             known = self.names.get(kind, {})
             target = kind.partition(":")[2]
@@ -166,11 +170,10 @@ class _Showing:
     def _names(self, columns: Sequence[Column], items: Sequence[Item]) -> dict[str, Mapping[int, str]]:
         wanted: dict[str, set[int]] = {}
         for column in columns:
-            kind = _referring(column.field)
+            kind = referring(column.field)
             if kind is not None and self.mine.level(column.field) >= READ:
-                ids = wanted.setdefault(kind, set())
-                for item in items:
-                    ids.update(_ids(item.values.get(column.key)))
+                here = {each for item in items for each in _ids(item.values.get(column.key))}
+                wanted[kind] = wanted.get(kind, set()) | here
         return {kind: reference_names(self.reading, kind, ids) for kind, ids in wanted.items()}
 
 
@@ -185,7 +188,8 @@ def reference_names(reading: Reading, kind: str, ids: set[int]) -> Mapping[int, 
     return names(reading, target, ids) if target is not None else {}
 
 
-def _referring(bound: BoundField) -> str | None:
+def referring(bound: BoundField) -> str | None:
+    """Return what the ids of a field mean, as `reference_names` takes it; None where it holds no ids."""
     if bound.computed or bound.type.refers not in ("item", "user", "group"):
         return None
     return f"{bound.type.refers}:{bound.type.options.to if bound.type.refers == 'item' else ''}"
@@ -194,7 +198,8 @@ def _referring(bound: BoundField) -> str | None:
 def _ids(value: Any) -> list[int]:
     if value is None:
         return []
-    return [getattr(each, "target", each) for each in (value if isinstance(value, tuple) else (value,))]
+    found: list[Any] = list(value) if isinstance(value, tuple) else [value]
+    return [getattr(each, "target", each) for each in found]
 
 
 def _link(known: Mapping[int, str], target: str, each: int) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
@@ -25,13 +25,17 @@ from tracker.web import words
 from tracker.web.asking import changing, reading
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.lists import chips
-from tracker.web.lists.routes import PAGE, back_to, bp, views
+from tracker.web.lists.asked import PAGE, back_to, views
 from tracker.web.lists.state import EMPTY, read_state
 from tracker.web.showing import to_tracker
 from tracker.web.toasts import toast
 
+bp = Blueprint("many", __name__, url_prefix="/t")
+
 MANY = ("choices", "items")  # widgets that hand over several values
-SETTABLE = frozenset("line area number date moment box choice choices tags lines item items user group".split())
+SETTABLE = frozenset(
+    "line area number date moment box choice choices tags lines item items user group".split()
+)
 
 
 @bp.post("/<name>/picked")
@@ -62,7 +66,10 @@ def _trash(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
     with changing(kind="bulk") as change:
         n = trash_items(change, tracker, selection)
         done = change.id if change.written else None
-    toast(_("%(what)s moved to the trash.", what=words.counted(n, tracker, g.actor.reader)), undo=done if n else None)
+    toast(
+        _("%(what)s moved to the trash.", what=words.counted(n, tracker, g.actor.reader)),
+        undo=done if n else None,
+    )
     return redirect(back_to(tracker), 303)
 
 
@@ -80,7 +87,9 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
         try:
             return _apply(tracker, selection, bound)
         except Invalid as refusal:
-            error = " ".join(str(each) for sentences in refusal.fields.values() for each in sentences) or str(refusal)
+            error = " ".join(str(each) for sentences in refusal.fields.values() for each in sentences) or str(
+                refusal
+            )
     here = reading()
     facts: dict[str, Any] = {
         "tracker": tracker,
@@ -88,7 +97,9 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
         "bound": bound,
         "n": count_chosen(here, tracker, selection, "change"),
         "of": count_chosen(here, tracker, selection, "view"),
-        "kept": [(name, value) for name, value in request.form.items(multi=True) if name in ("id", "all", "back")],
+        "kept": [
+            (name, value) for name, value in request.form.items(multi=True) if name in ("id", "all", "back")
+        ],
         "back": back_to(tracker),
         "error": error,
         "typed": request.form.getlist("value"),
@@ -100,7 +111,11 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
 
 
 def _is_settable(bound: BoundField) -> bool:
-    return not (bound.sealed or bound.unique) and bound.type.control().widget in SETTABLE and bound.kind is not Kind.PARTS
+    return (
+        not (bound.sealed or bound.unique)
+        and bound.type.control().widget in SETTABLE
+        and bound.kind is not Kind.PARTS
+    )
 
 
 def _apply(tracker: Tracker, selection: Selection, bound: BoundField) -> ResponseReturnValue:
@@ -131,7 +146,8 @@ def show_trash(name: str) -> ResponseReturnValue:
         "lists/trash.html",
         tracker=tracker,
         items=[
-            (item.id, name_of(fields, item.id, item.values), infos.get(item.deleted_cs or 0)) for item in found.items
+            (item.id, name_of(fields, item.id, item.values), infos.get(item.deleted_cs or 0))
+            for item in found.items
         ],
         next=found.next and to_tracker(tracker.key, "trash", after=found.next),
         previous=found.previous and to_tracker(tracker.key, "trash", after=found.previous),

@@ -14,19 +14,20 @@ from tracker.core.ask.page import Count, Page, count, page
 from tracker.core.ask.query import Condition, default_sort
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
-from tracker.core.design.definitions import ViewDef
 from tracker.errors import Invalid, Unknown
 from tracker.web.asking import reading
 from tracker.web.failures import not_open
-from tracker.web.lists import chips, columns
+from tracker.web.lists import chips, columns, many
+from tracker.web.lists.asked import PAGE, state_of, views
 from tracker.web.lists.columns import Column
 from tracker.web.lists.heads import Head, heads
 from tracker.web.lists.state import EMPTY, State, read_state
 from tracker.web.showing import is_partial, is_there, to_tracker
+from tracker.web.words import noun
 
 bp = Blueprint("lists", __name__, url_prefix="/t")
+blueprints = (bp, many.bp)
 
-PAGE = 50
 COUNTED_AT_ONCE = 4  # tabs; the counts of more come after the page
 MOST_TRIED = 4  # conditions that are taken off by way of trial where nothing matches
 
@@ -60,7 +61,10 @@ def show(name: str) -> ResponseReturnValue:
     shown = columns.chosen_columns(here, tracker, state.columns)
     try:
         found = page(
-            here, state.query(columns.needed(here, tracker, shown)), cursor=request.args.get("after"), limit=PAGE
+            here,
+            state.query(columns.needed(here, tracker, shown)),
+            cursor=request.args.get("after"),
+            limit=PAGE,
         )
         total = None if is_partial() else count(here, state.query(()))
     except (Invalid, Unknown) as error:
@@ -69,35 +73,6 @@ def show(name: str) -> ResponseReturnValue:
     if is_partial() and "after" in request.args:
         return render_template("lists/_rows.html", **facts)
     return render_template("lists/list.html", **facts, **_frame(here, state, shown, total))
-
-
-def state_of(here: Reading, tracker: Tracker) -> State:
-    """Return the state that the request's address says.
-
-    :raises Unknown: there is no such view for the actor.
-    """
-    key = request.args.get("view", "")
-    offered = {each.key: each for each in views(here, tracker)}
-    if key and key not in offered:
-        raise Unknown("view", key, offered)
-    return read_state(request.args, tracker, offered.get(key, EMPTY))
-
-
-def views(here: Reading, tracker: Tracker) -> list[ViewDef]:
-    """Return the saved views that the actor is offered: shared ones that can be asked for, and their own."""
-    me = here.actor.user_id
-    whose = [each for each in tracker.definition.views if each.owner_id is None or each.owner_id == me]
-    return sorted((each for each in whose if _can_ask(here, tracker, each)), key=lambda each: (each.position, each.id))
-
-
-def _can_ask(here: Reading, tracker: Tracker, view: ViewDef) -> bool:
-    from tracker.core.ask.query import ask
-
-    try:
-        ask(here, State(tracker, view).base.query(()))
-    except (Unknown, Invalid):
-        return False
-    return True
 
 
 def _rows(here: Reading, state: State, shown: list[Column], found: Page) -> dict[str, Any]:
@@ -133,11 +108,16 @@ def _frame(here: Reading, state: State, shown: list[Column], total: Count | None
         "name_head": _name_head(here, state),
         "offered": columns.listable(here, tracker),
         "chosen": {each.key for each in shown},
-        "may": {action: mine.may(action, tracker) for action in ("create", "trash", "bulk", "restore", "export")},
+        "may": {
+            action: mine.may(action, tracker) for action in ("create", "trash", "bulk", "restore", "export")
+        },
         "admin": mine.admin,
         "ways": _ways(here, state) if total is not None and not total.n and state.is_narrowed else [],
         "late": len(_tab_states(here, state)) > COUNTED_AT_ONCE,
-        "there": {path: is_there(to_tracker(tracker.key, *path.split("/"))) for path in ("new", "import", "export.csv")},
+        "there": {
+            path: is_there(to_tracker(tracker.key, *path.split("/")))
+            for path in ("new", "import", "export.csv")
+        },
         "first": not request.args.get("after"),
     }
 
@@ -149,8 +129,10 @@ def _order(here: Reading, state: State) -> tuple[str, ...]:
 def _name_head(here: Reading, state: State) -> Head:
     named = name_fields(here, state.tracker)
     label = named[0].label if len(named) == 1 else "Name"
-    return heads(state, [Column(each, "") for each in named[:1]], _order(here, state), label=label)[0] if named else Head(
-        state.tracker.title_one
+    return (
+        heads(state, [Column(each, "") for each in named[:1]], _order(here, state), label=label)[0]
+        if named
+        else Head(state.tracker.title_one)
     )
 
 
@@ -171,7 +153,9 @@ def _tabs(here: Reading, state: State, total: Count | None, *, counting: bool = 
         if known is None and counting:
             known = count(here, each.query(()))
         private = each.view.owner_id is not None
-        tabs.append(Tab(each.view.title or f"All {each.tracker.title}", each.address(), current, private, known))
+        tabs.append(
+            Tab(each.view.title or f"All {noun(each.tracker.title)}", each.address(), current, private, known)
+        )
     return tabs
 
 
@@ -190,16 +174,23 @@ def show_counts(name: str) -> ResponseReturnValue:
 
 def _ways(here: Reading, state: State) -> list[Way]:
     """Return what taking one condition off would bring, the best first; only what brings something."""
-    tries = [(chip.sentence, state.without(number)) for number, chip in enumerate(chips.chips(here, state))]
+    tries = [
+        (chip.sentence.replace("“", "").replace("”", ""), state.without(number))
+        for number, chip in enumerate(chips.chips(here, state))
+    ]
     if state.text:
-        tries.append((f"“{state.text}”", state.but(text="")))
+        tries.append((state.text, state.but(text="")))
     if state.where:
         tries.append((state.where, state.but(where="")))
-    ways = [Way(sentence, less.address(), count(here, less.query(()))) for sentence, less in tries[-MOST_TRIED:]]
+    ways = [
+        Way(sentence, less.address(), count(here, less.query(()))) for sentence, less in tries[-MOST_TRIED:]
+    ]
     return sorted((each for each in ways if each.count.n), key=lambda each: -each.count.n)
 
 
-def _refused(here: Reading, state: State, shown: list[Column], error: Invalid | Unknown) -> ResponseReturnValue:
+def _refused(
+    here: Reading, state: State, shown: list[Column], error: Invalid | Unknown
+) -> ResponseReturnValue:
     """Answer a list that cannot be asked for: its conditions stay, with the sentence that says why."""
     if isinstance(error, Unknown) and not state.is_narrowed and not state.sort:
         return not_open()
@@ -236,7 +227,7 @@ def _condition(tracker: Tracker, key: str, operator: str, values: list[str]) -> 
     if operator == "between":
         return Condition(key, operator, tuple(values[:2])) if any(values[:2]) else None
     if operator in ("any_of", "none_of", "all_of") and key in tracker.fields and len(values) == 1:
-        values = [part for part in values[0].split(";")]
+        values = values[0].split(";")
     values = [value.strip() for value in values if value.strip()]
     if len(values) > 1:
         operator = {"is": "any_of", "is_not": "none_of"}.get(operator, operator)
@@ -250,12 +241,3 @@ def set_columns(name: str) -> ResponseReturnValue:
     """Lead to the list with the columns that were ticked."""
     here = reading()
     return redirect(state_of(here, visible_tracker(here, name)).address(), 303)
-
-
-def back_to(tracker: Tracker) -> str:
-    """Return the address of the list that a form came from, as its hidden `back` says."""
-    tail = request.form.get("back", "")
-    return to_tracker(tracker.key) + (f"?{tail}" if tail else "")
-
-
-from tracker.web.lists import many  # noqa: E402,F401 - its views stand on this blueprint

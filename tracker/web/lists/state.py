@@ -21,7 +21,9 @@ from tracker.core.design.definitions import ViewDef
 from tracker.core.language.operators import operators_for
 from tracker.web.showing import to_tracker
 
-OWN = frozenset({"view", "changed", "where", "q", "sort", "columns", "column", "after", "edit", "limit", "count"})
+OWN = frozenset(
+    {"view", "changed", "where", "q", "sort", "columns", "column", "after", "edit", "limit", "count"}
+)
 EMPTY = ViewDef(key="", title="")
 
 
