@@ -57,8 +57,12 @@ def keep_copy(database: Database, revision: str) -> Path | None:
         return None
     copy = database.path.with_name(f"{database.path.name}.before-{revision}")
     if not copy.exists():
+        half = copy.with_name(f"{copy.name}.half")
+        half.unlink(missing_ok=True)
         with database.engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
-            driver.execute("VACUUM INTO ?", (str(copy),))
+            driver.execute("PRAGMA query_only = OFF")  # an earlier reader may have left it on
+            driver.execute("VACUUM INTO ?", (str(half),))
+        half.rename(copy)
     return copy
