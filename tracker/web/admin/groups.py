@@ -82,7 +82,7 @@ def save_group(key: str) -> ResponseReturnValue:
     _reading, design = opened()
     held = design.group(key)
     title = " ".join(request.form.get("title", "").split())[:200]
-    known = {group.key for group in design.groups} - {key}
+    known = {group.key for group in design.groups} - _with_all_above(design, key)
     made = replace(
         held,
         title=title,
@@ -116,7 +116,9 @@ def _granted(held: GroupDef, design: Design) -> tuple[GrantDef, ...]:
             offered = {value for value, _words in _choices(design, tracker, None)}
             if chosen and chosen in offered:
                 scopes = tuple(chosen.split("+"))
-                found[key] = replace(by_key[key], scopes=scopes) if key in by_key else GrantDef(key=key, scopes=scopes)
+                found[key] = (
+                    replace(by_key[key], scopes=scopes) if key in by_key else GrantDef(key=key, scopes=scopes)
+                )
     return tuple(found.values())
 
 
@@ -127,7 +129,11 @@ def _text(grant: GrantDef | None) -> str:
 def _choices(design: Design, tracker: str, grant: GrantDef | None) -> tuple[tuple[str, str], ...]:
     found = list(SCOPES)
     if tracker != "*":
-        links = [each for each in design.tracker(tracker).fields if each.type in ("link", "links") and not each.retired]
+        links = [
+            each
+            for each in design.tracker(tracker).fields
+            if each.type in ("link", "links") and not each.retired
+        ]
         found += [(f"linked:{each.key}", f"With a {each.label} they see") for each in links]
     held = _text(grant)
     if held and held not in {value for value, _words in found}:
@@ -149,7 +155,10 @@ def in_words(scopes: tuple[str, ...]) -> str:
 def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
     """Return the rows of the matrix: every tracker, and all of them at once."""
     grants = {grant.key: grant for grant in group.grants}
-    rows: list[tuple[str, str]] = [("*", "Every tracker"), *((each.key, each.title) for each in _live(design))]
+    rows: list[tuple[str, str]] = [
+        ("*", "Every tracker"),
+        *((each.key, each.title) for each in _live(design)),
+    ]
     return [
         (
             title,
@@ -167,8 +176,18 @@ def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
     ]
 
 
+def _with_all_above(design: Design, key: str) -> set[str]:
+    """Return a group with all that include it, directly or not: none of them can be included in turn."""
+    found = {key}
+    while more := {each.key for each in design.groups if found.intersection(each.includes)} - found:
+        found |= more
+    return found
+
+
 def _live(design: Design) -> list[TrackerDef]:
-    return sorted((each for each in design.trackers if not each.retired), key=lambda each: (each.position, each.id))
+    return sorted(
+        (each for each in design.trackers if not each.retired), key=lambda each: (each.position, each.id)
+    )
 
 
 def _members(reading: Reading) -> dict[str, list[people.Person]]:
@@ -202,12 +221,14 @@ def _groups_page(errors: dict[str, list[str]], *, status: int = 200) -> Response
     return page, status
 
 
-def _group_page(group: GroupDef, design: Design, errors: dict[str, list[str]], *, status: int = 200) -> ResponseReturnValue:
+def _group_page(
+    group: GroupDef, design: Design, errors: dict[str, list[str]], *, status: int = 200
+) -> ResponseReturnValue:
     reading: Reading = g.reading()
     page = render_template(
         "admin/group.html",
         group=group,
-        others=[each for each in design.groups if each.key != group.key],
+        others=[each for each in design.groups if each.key not in _with_all_above(design, group.key)],
         members=_members(reading).get(group.key, []),
         actions=ACTIONS,
         rows=matrix(group, design),

@@ -99,7 +99,10 @@ def save_person(user_id: int) -> ResponseReturnValue:
     reading = opened()
     held = _find(reading, user_id)
     about = About(
-        request.form.get("name", ""), request.form.get("email", ""), locale=held.locale or "", zone=held.zone or ""
+        request.form.get("name", ""),
+        request.form.get("email", ""),
+        locale=held.locale or "",
+        zone=held.zone or "",
     )
     wanted = set(request.form.getlist("group"))
     try:
@@ -112,7 +115,9 @@ def save_person(user_id: int) -> ResponseReturnValue:
             for key in sorted(set(held.groups) - known):
                 people.take_from_group(change, user_id, key)
     except Invalid as error:
-        return _person_page(user_id, {name: [*map(str, texts)] for name, texts in error.fields.items()}, status=422)
+        return _person_page(
+            user_id, {name: [*map(str, texts)] for name, texts in error.fields.items()}, status=422
+        )
     toast(_("Saved."))
     return redirect(url_for("admin.show_people"), 303)
 
@@ -123,10 +128,16 @@ def open_or_shut(user_id: int) -> ResponseReturnValue:
     reading = opened()
     held = _find(reading, user_id)
     if user_id == g.actor.user_id:
-        return _person_page(user_id, {"": ["You cannot shut yourself out. Another administrator can."]}, status=409)
+        return _person_page(
+            user_id, {"": ["You cannot shut yourself out. Another administrator can."]}, status=409
+        )
     with changing(kind="grants", designing=True) as change:
         people.set_disabled(change, user_id, disabled=not held.disabled)
-    words = _("%(name)s can sign in again.", name=held.name) if held.disabled else _("%(name)s cannot sign in any more.", name=held.name)
+    words = (
+        _("%(name)s can sign in again.", name=held.name)
+        if held.disabled
+        else _("%(name)s cannot sign in any more.", name=held.name)
+    )
     toast(words)
     return redirect(url_for("admin.show_people"), 303)
 
@@ -155,7 +166,11 @@ def _people_page(errors: Errors, *, status: int = 200) -> ResponseReturnValue:
     reading = opened()
     titles = {group.key: group.title for group in trackers(reading).design.groups}
     page = render_template(
-        "admin/people.html", people=people.people(reading), titles=titles, errors=errors, shortest=people.SHORTEST_PASSWORD
+        "admin/people.html",
+        people=people.people(reading),
+        titles=titles,
+        errors=errors,
+        shortest=people.SHORTEST_PASSWORD,
     )
     return page, status
 
@@ -177,4 +192,6 @@ def _link_page(user_id: int) -> ResponseReturnValue:
     except TrackerError as error:
         return _person_page(user_id, {"": [str(error)]}, status=error.status)
     link = url_for("accounts.welcome", token=token, _external=True)
-    return render_template("admin/link.html", person=_find(g.reading(), user_id), link=link, days=sessions.LINK_LASTS.days)
+    return render_template(
+        "admin/link.html", person=_find(g.reading(), user_id), link=link, days=sessions.LINK_LASTS.days
+    )

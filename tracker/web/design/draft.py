@@ -16,7 +16,9 @@ from tracker.core.design.definitions import LEVELS, Design, FieldDef, TrackerDef
 from tracker.core.language.expression import check_condition, check_expression
 from tracker.errors import Invalid, TrackerError
 from tracker.fields.base import FieldType
+from tracker.fields.choices import Status
 from tracker.fields.keys import key_for
+from tracker.web.design.effects import held
 from tracker.web.design.options import OptionsForm
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input
@@ -40,11 +42,14 @@ class FieldDraft:
     ) -> None:
         self.reading, self.design, self.tracker, self.cls, self.before = reading, design, tracker, cls, before
         self.errors: Errors = {}
+        self.sent = sent is not None
         self.sealable = cls.encryptable and not getattr(cls, "always_encrypted", False)
         self.always_sealed = bool(getattr(cls, "always_encrypted", False))
         self.options = OptionsForm(
             cls, design, tracker.key, stored=before.options if before else {}, sent=sent
         )
+        if before is not None and sent is not None:
+            self._keep_used(before)
         start = before or FieldDef(key="", type=cls.name, label="")
         self.field = start if sent is None else self._typed(start, sent)
         self.default: Input | None = None
@@ -53,6 +58,23 @@ class FieldDraft:
             self._add_controls(sent)
         if sent is not None:
             self._judge()
+
+    def _keep_used(self, before: FieldDef) -> None:
+        """Retire the options that were taken out but are in use somewhere: what is stored keeps its label."""
+        old = {
+            each.name: each.value
+            for each in OptionsForm(self.cls, self.design, self.tracker.key, stored=before.options).inputs
+        }
+        for each in self.options.inputs:
+            if each.look in ("rows", "states") and each.value:
+                there = {row["key"] for row in each.value}
+                gone = [row for row in old.get(each.name) or () if row["key"] not in there]
+                each.value += [
+                    {**row, "retired": True}
+                    for row in gone
+                    if held(self.reading, self.tracker.key, before.key, "any_of", row["key"]) != 0
+                ]
+        self.options.load()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -96,7 +118,9 @@ class FieldDraft:
     def _add_controls(self, sent: MultiDict[str, str] | None) -> None:
         """Make the control of the default, and the one that shows how the field looks in a form."""
         # A default stands in the design in the clear, so a sealed field has none.
-        shown = replace(self.field, key="default", label=self.field.label or str(self.cls.label), grants={}, default=None)
+        shown = replace(
+            self.field, key="default", label=self.field.label or str(self.cls.label), grants={}, default=None
+        )
         try:
             self.bound = BoundField(shown, self.reading.workspace.types)
         except marshmallow.ValidationError:
@@ -104,7 +128,7 @@ class FieldDraft:
         if self.bound.computed or self.bound.generated or not draws(self.bound):
             return
         self.preview = self._control("preview.", None, None)
-        if self.bound.sealed or self.bound.type.control().widget == "items":
+        if self.bound.sealed or self.bound.type.control().widget == "items" or issubclass(self.cls, Status):
             return
         held = None
         if self.field.default is not None:
@@ -122,7 +146,7 @@ class FieldDraft:
         dialect = dialect_of(self.reading)
         form = BaseForm({"default": make_input(self.reading, self.bound)}, prefix=prefix, meta=DefaultMeta())
         form.process(sent, data={"default": form_data(self.bound, held, dialect)})
-        made: Input = form._fields["default"]  # type: ignore[assignment]  # noqa: SLF001 - a BaseForm has no other way
+        made: Input = form._fields["default"]  # type: ignore[assignment]
         offer(self.reading, made, self.bound, held)
         return made
 
@@ -142,20 +166,21 @@ class FieldDraft:
         if not self.field.label:
             self.errors["label"] = ["Give the field a name, as people will read it."]
         if any(self.field.grants.get("reveal", ())) and not (self.field.encrypted or self.always_sealed):
-            self.field = replace(self.field, grants={k: v for k, v in self.field.grants.items() if k != "reveal"})
+            self.field = replace(
+                self.field, grants={k: v for k, v in self.field.grants.items() if k != "reveal"}
+            )
         if self.options.valid and self.field.label:
             self._check_expressions()
 
     def _check_expressions(self) -> None:
         bound = Trackers.bind(self.new_design, self.reading.workspace.types)
         tracker = bound.by_key[self.tracker.key]
-        texts = (("show_if", self.field.show_if, check_condition), ("expression", "", check_expression))
+        formula = str(self.options.options.get("expression", ""))
+        texts = (("show_if", self.field.show_if, check_condition), ("expression", formula, check_expression))
         for name, text, check in texts:
-            text = text or str(self.options.options.get(name, "") if name == "expression" else "")
-            if not text:
-                continue
             try:
-                check(text, tracker, bound)
+                if text:
+                    check(text, tracker, bound)
             except TrackerError as error:
                 self._refuse(name, str(error))
 
@@ -169,11 +194,11 @@ class FieldDraft:
     @property
     def faults(self) -> list[tuple[str, str]]:
         """All that has to be mended: where it is, and the sentence."""
+        if not self.sent:
+            return []
         anchors = {"default": self.default.anchor if self.default else "", "": ""}
         found = [(anchors.get(name, name), text) for name, texts in self.errors.items() for text in texts]
-        found += [
-            (each.id, f"{each.label}: {text}") for each in self.options.inputs for text in each.errors
-        ]
+        found += [(each.id, f"{each.label}: {text}") for each in self.options.inputs for text in each.errors]
         if not self.options.valid and not found:
             found.append(("", "Some options are missing."))
         return found

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import marshmallow
+
 from tracker.core.ask.page import count
 from tracker.core.ask.query import Condition, Query
 from tracker.core.base.transaction import Reading
@@ -54,7 +56,9 @@ def sentence(step: Step, cls: type[FieldType] | None = None, tracker: str = "") 
     return f"Change the field “{label}”{where}: {', '.join(names)}"
 
 
-def effects(reading: Reading, key: str, before: FieldDef | None, after: FieldDef, cls: type[FieldType]) -> list[str]:  # noqa: PLR0917 - from, to
+def effects(
+    reading: Reading, key: str, *, before: FieldDef | None, after: FieldDef, cls: type[FieldType]
+) -> list[str]:
     """Return sentences on the items that a change of a field touches."""
     tracker = trackers(reading).by_key.get(key)
     if tracker is None:
@@ -71,10 +75,14 @@ def effects(reading: Reading, key: str, before: FieldDef | None, after: FieldDef
         if after.default is not None:
             found.append("The starting value is for new ones only.")
     found += _on_rules(reading, tracker, before, after)
-    found += _on_options(reading, tracker, before, after)
+    found += _on_options(reading, tracker, before, after, cls=cls)
     if after.encrypted and before is None:
-        found.append("Values are stored encrypted: no sorting, no searching by words, and no way back but a new field.")
-    if (before.grants if before else {}) != after.grants or (before and before.default_level != after.default_level):
+        found.append(
+            "Values are stored encrypted: no sorting, no searching by words, and no way back but a new field."
+        )
+    if (before.grants if before else {}) != after.grants or (
+        before and before.default_level != after.default_level
+    ):
         found.append(_on_rights(after, trackers(reading).design))
     return found or ["No value changes."]
 
@@ -83,54 +91,69 @@ def _on_rules(reading: Reading, tracker: Tracker, before: FieldDef | None, after
     found = []
     one = noun(tracker.title_one)
     if after.required and not (before and before.required):
-        empty = _held(reading, tracker, after.key, "empty") if before else None
+        empty = held(reading, tracker.key, after.key, "empty") if before else None
         if empty:
             empties = counted(empty, tracker, reading.actor.reader)
-            found.append(f"{empties} have it empty. They stay as they are, and are asked when they are next changed.")
+            found.append(
+                f"{empties} have it empty. They stay as they are, and are asked when they are next changed."
+            )
         else:
             found.append(f"A {one} cannot be saved from its form without it.")
     if after.unique and not (before and before.unique):
-        found.append("A value that is there already is refused. If two have the same now, this is refused, too.")
+        found.append(
+            "A value that is there already is refused. If two have the same now, this is refused, too."
+        )
     if after.show_if and after.show_if != (before.show_if if before else ""):
         found.append("Where it is not asked for, what is stored stays stored.")
     return found
 
 
-def _on_options(reading: Reading, tracker: Tracker, before: FieldDef | None, after: FieldDef) -> list[str]:
+def _on_options(
+    reading: Reading, tracker: Tracker, before: FieldDef | None, after: FieldDef, *, cls: type[FieldType]
+) -> list[str]:
     if before is None or before.options == after.options:
         return []
-    field = tracker.fields.get(after.key)
     found = []
-    old, new = _options(before.options), _options(after.options)
+    old, new = _offered(cls, before.options), _offered(cls, after.options)
     for key, label in old.items():
-        if key not in new or new[key] is None:
-            held = _held(reading, tracker, after.key, "any_of", key) if field else None
-            if held is None:
-                continue
-            who = counted(held, tracker, reading.actor.reader)
-            goes = "is not offered any more" if key in new else "goes"
-            found.append(f"“{label or key}” {goes}; {who} have it and keep it.")
-    added = [label or key for key, label in new.items() if key not in old]
+        if key not in new:
+            n = held(reading, tracker.key, after.key, "any_of", key)
+            who = (
+                "Nobody has"
+                if n == 0
+                else f"{counted(n, tracker, reading.actor.reader)} have"
+                if n
+                else "Who has"
+            )
+            found.append(
+                f"“{label}” is not offered any more. {who} it"
+                + ("." if n == 0 else ", and keep it." if n else " keeps it.")
+            )
+    added = [label for key, label in new.items() if key not in old]
     if added:
         found.append(f"New: {', '.join(added)}.")
     return found
 
 
-def _options(options: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return the labels of options by key, None for retired ones."""
-    rows = options.get("choices") or options.get("states") or ()
-    if isinstance(rows, Mapping):
-        rows = [{"key": key, **(row if isinstance(row, Mapping) else {"label": row})} for key, row in rows.items()]
-    return {
-        str(row.get("key", row.get("label"))): None if row.get("retired") else str(row.get("label", ""))
-        for row in rows
-        if isinstance(row, Mapping)
-    }
+def _offered(cls: type[FieldType], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels of the options that people are offered, by key; none for types without them."""
+    try:
+        loaded = cls(options).options
+    except marshmallow.ValidationError:
+        return {}
+    rows = getattr(loaded, "choices", None) or getattr(loaded, "states", None) or ()
+    return {row.key: row.label for row in rows if not row.retired}
 
 
 def _on_rights(after: FieldDef, design: Design) -> str:
     titles = {group.key: group.title for group in design.groups}
-    words = {"hidden": "not there for", "masked": "masked for", "read": "read by", "edit": "changed by", "reveal": "shown to"}
+    words = {
+        "hidden": "not there for",
+        "masked": "masked for",
+        "read": "read by",
+        "edit": "changed by",
+        "reveal": "shown to",
+    }
     parts = [
         f"{words[name]} {', '.join(titles.get(key, key) for key in keys)}"
         for name, keys in after.grants.items()
@@ -138,15 +161,22 @@ def _on_rights(after: FieldDef, design: Design) -> str:
     ]
     if not any(name in LEVELS for name in after.grants):
         return "It follows the rights of its tracker." + (f" Its plain value is {parts[0]}." if parts else "")
-    rest = {"hidden": "not there", "": "not there", "masked": "masked", "read": "to be read", "edit": "to be changed"}
+    rest = {
+        "hidden": "not there",
+        "": "not there",
+        "masked": "masked",
+        "read": "to be read",
+        "edit": "to be changed",
+    }
     return f"It is {'; '.join(parts)}. For all others it is {rest.get(after.default_level, 'not there')}."
 
 
-def _held(reading: Reading, tracker: Tracker, key: str, operator: str, *operand: str) -> int | None:
+def held(reading: Reading, tracker: str, key: str, operator: str, *operand: str) -> int | None:
     """Return how many items have, or lack, a value; None where that cannot be asked, as of sealed fields."""
     try:
-        asked = Query(tracker.key, conditions=(Condition(key, operator, operand),), columns=())
-        return count(reading, asked, cap=None).n
+        return count(
+            reading, Query(tracker, conditions=(Condition(key, operator, operand),), columns=()), cap=None
+        ).n
     except TrackerError:
         return None
 

@@ -105,8 +105,14 @@ def retire_field(key: str, name: str) -> ResponseReturnValue:
     tracker = design.tracker(key)
     field = tracker.field(name)
     changed = replace(field, retired=not field.retired)
-    done = save_design(design, _with(design, tracker, [changed if each is field else each for each in tracker.fields]))
-    words = _("“%(label)s” is back.", label=field.label) if field.retired else _("“%(label)s” is retired; its values are kept.", label=field.label)
+    done = save_design(
+        design, _with(design, tracker, [changed if each is field else each for each in tracker.fields])
+    )
+    words = (
+        _("“%(label)s” is back.", label=field.label)
+        if field.retired
+        else _("“%(label)s” is retired; its values are kept.", label=field.label)
+    )
     toast(words, undo=done)
     return redirect(url_for("design.show", key=key, _anchor="fields"), 303)
 
@@ -124,7 +130,9 @@ def move_field(key: str, name: str) -> ResponseReturnValue:
     if place is not None and other is not None and 0 <= other < len(live):
         live[place], live[other] = live[other], live[place]
         order = [*live, *(each for each in order if each.retired)]
-        save_design(design, _with(design, tracker, [replace(each, position=n) for n, each in enumerate(order)]))
+        save_design(
+            design, _with(design, tracker, [replace(each, position=n) for n, each in enumerate(order)])
+        )
     return redirect(url_for("design.show", key=key, _anchor=f"field-{name}"), 303)
 
 
@@ -155,7 +163,9 @@ def _planned(draft: FieldDraft, design: Design) -> ResponseReturnValue:
         done = save_design(design, draft.new_design)
     except TrackerError as error:
         return _not_saved(draft, error)
-    words = _("The field “%(label)s” is there.", label=draft.field.label) if draft.before is None else _("Saved.")
+    words = (
+        _("The field “%(label)s” is there.", label=draft.field.label) if draft.before is None else _("Saved.")
+    )
     toast(words if done else _("Nothing was changed."), undo=done)
     return redirect(url_for("design.show", key=draft.tracker.key, _anchor=f"field-{draft.field.key}"), 303)
 
@@ -185,7 +195,9 @@ def _page(draft: FieldDraft, *, plan: Plan | None = None, status: int = 200) -> 
         sections=sorted({each.section for each in draft.tracker.fields if each.section}),
         levels=LEVELS,
         steps=[] if plan is None else [sentence(step, draft.cls, draft.tracker.title) for step in plan.steps],
-        effects=effects(reading, draft.tracker.key, draft.before, draft.field, draft.cls) if plan and plan.steps else [],
+        effects=effects(reading, draft.tracker.key, before=draft.before, after=draft.field, cls=draft.cls)
+        if plan and plan.steps
+        else [],
         planned=fingerprint(plan) if plan else "",
         has_plan=plan is not None,
         base=version_text(draft.design),

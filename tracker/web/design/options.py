@@ -99,26 +99,30 @@ class OptionsForm:
         self.cls = cls
         held = _normal(cls, stored)
         self.inputs = [
-            _input(name, each, design, tracker, held)
+            _input(name, each, design, tracker=tracker, held=held)
             for name, each in ((one.data_key or name, one) for name, one in cls.Options().fields.items())
         ]
         if sent is not None:
             for each in self.inputs:
                 each.value = _read(each, sent)
-        self.raw = {each.name: each.value for each in self.inputs if _is_given(each)}
-        self.valid = self._load(first=sent is None and not stored)
+        _offer_states(self.inputs)
+        self.load(first=sent is None and not stored)
 
-    def _load(self, *, first: bool) -> bool:
+    def load(self, *, first: bool = False) -> None:
+        """Judge the options by their schema; `first` tells nothing of what is missing yet."""
+        for each in self.inputs:
+            each.errors = []
+        self.raw = {each.name: each.value for each in self.inputs if _is_given(each)}
+        self.valid = True
         try:
             self.cls(_plain(self.raw))
         except marshmallow.ValidationError as error:
-            messages = error.normalized_messages()
+            self.valid = False
+            messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
             by_name = {each.name: each for each in self.inputs}
             for name, found in ({} if first else messages).items():
                 target = by_name.get(name) or self.inputs[0]
                 target.errors += [_sentence(text, target) for text in _flat(found)]
-            return False
-        return True
 
     @property
     def options(self) -> dict[str, Any]:
@@ -126,7 +130,9 @@ class OptionsForm:
         return _plain(self.raw)
 
 
-def _input(name: str, each: schema.Field[Any], design: Design, tracker: str, held: Mapping[str, Any]) -> OptionInput:  # noqa: PLR0917 - one call
+def _input(
+    name: str, each: schema.Field[Any], design: Design, *, tracker: str, held: Mapping[str, Any]
+) -> OptionInput:
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     choices: list[tuple[str, str]] = []
     if isinstance(each, StateList):
@@ -145,6 +151,16 @@ def _input(name: str, each: schema.Field[Any], design: Design, tracker: str, hel
     default = each.load_default
     value = held.get(name, None if default is marshmallow.missing else default)
     return OptionInput(name, label, look, each.required, value, choices)
+
+
+def _offer_states(inputs: list[OptionInput]) -> None:
+    """Offer the states themselves where one of them is asked for."""
+    states = next((each for each in inputs if each.look == "states"), None)
+    initial = next((each for each in inputs if each.name == "initial"), None)
+    if states is not None and initial is not None:
+        rows = [row for row in states.value or () if row.get("key")]
+        initial.look = "select"
+        initial.choices = [("", "The first"), *((row["key"], row["label"]) for row in rows)]
 
 
 def _choices(name: str, each: schema.Field[Any], design: Design, tracker: str) -> list[tuple[str, str]]:
@@ -218,7 +234,11 @@ def _read(each: OptionInput, sent: MultiDict[str, str]) -> Any:
 
 def _read_rows(each: OptionInput, sent: MultiDict[str, str]) -> list[dict[str, Any]]:
     numbers = sorted(
-        {int(found[1]) for name in sent if (found := re.fullmatch(re.escape(each.id) + r"\.(\d{1,4})\.label", name))}
+        {
+            int(found[1])
+            for name in sent
+            if (found := re.fullmatch(re.escape(each.id) + r"\.(\d{1,4})\.label", name))
+        }
     )
     rows: list[dict[str, Any]] = []
     taken: set[str] = {str(sent.get(f"{each.id}.{number}.key") or "") for number in numbers}

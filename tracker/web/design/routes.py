@@ -62,7 +62,11 @@ def create() -> ResponseReturnValue:
         label = " ".join(request.form.get("first", "").split())[:200] or "Name"
         first = fields.first_field(label, made.title)
         made = replace(
-            made, key=key, fields=(first,), name=(first.key,), position=max([each.position for each in design.trackers], default=0) + 1
+            made,
+            key=key,
+            fields=(first,),
+            name=(first.key,),
+            position=max([each.position for each in design.trackers], default=0) + 1,
         )
         try:
             done = save_design(design, design.with_(made))
@@ -94,7 +98,9 @@ def save(key: str) -> ResponseReturnValue:
         done = save_design(design, design.with_(made))
     except TrackerError as error:
         now: Reading = g.reading()
-        return _page("design/tracker.html", made, trackers(now).design, {"": [str(error)]}, status=error.status)
+        return _page(
+            "design/tracker.html", made, trackers(now).design, {"": [str(error)]}, status=error.status
+        )
     toast(_("Saved.") if done else _("Nothing was changed."), undo=done)
     return redirect(url_for("design.show", key=key), 303)
 
@@ -106,7 +112,9 @@ def retire(key: str) -> ResponseReturnValue:
     held = design.tracker(key)
     done = save_design(design, design.with_(replace(held, retired=not held.retired)))
     toast(
-        _("“%(title)s” is back.", title=held.title) if held.retired else _("“%(title)s” is retired.", title=held.title),
+        _("“%(title)s” is back.", title=held.title)
+        if held.retired
+        else _("“%(title)s” is retired.", title=held.title),
         undo=done,
     )
     return redirect(url_for("design.show_all"), 303)
@@ -117,12 +125,19 @@ def retire(key: str) -> ResponseReturnValue:
 
 def _typed(held: TrackerDef, design: Design) -> tuple[TrackerDef, Errors]:
     """Return the tracker as it was typed, with what has to be mended."""
-    text = {name: " ".join(request.form.get(name, "").split())[:200] for name in ("title", "title_one", "menu")}
+    text = {
+        name: " ".join(request.form.get(name, "").split())[:200] for name in ("title", "title_one", "menu")
+    }
     errors: Errors = {}
     if not text["title"]:
         errors["title"] = ["Give it a title, such as People."]
     twin = next(
-        (each for each in design.trackers if each.title.casefold() == text["title"].casefold() and each.key != held.key), None
+        (
+            each
+            for each in design.trackers
+            if each.title.casefold() == text["title"].casefold() and each.key != held.key
+        ),
+        None,
     )
     if twin is not None and text["title"]:
         errors["title"] = [f"There is a tracker “{twin.title}” already."]
@@ -157,7 +172,9 @@ def _rules(held: TrackerDef) -> tuple[RuleDef, ...]:
         taken = {each.key for each in (*held.rules, *found)}
         key = known.key if known else key_for(message or check, taken=taken, prefix="rule", reserved=())
         made = known or RuleDef(key=key, check="", message="")
-        found.append(replace(made, check=check, message=message, field=request.form.get(f"rule.{number}.field", "")))
+        found.append(
+            replace(made, check=check, message=message, field=request.form.get(f"rule.{number}.field", ""))
+        )
     return tuple(found)
 
 
@@ -177,17 +194,23 @@ def _rule_errors(reading: Reading, design: Design, made: TrackerDef) -> Errors:
     return errors
 
 
-def _page(template: str, tracker: TrackerDef, design: Design, errors: Mapping[str, list[str]], *, status: int = 200) -> ResponseReturnValue:  # noqa: PLR0917 - one caller's facts
+def _page(
+    template: str, tracker: TrackerDef, design: Design, errors: Mapping[str, list[str]], *, status: int = 200
+) -> ResponseReturnValue:
     reading: Reading = g.reading()
     types = {cls.name: cls for cls in reading.workspace.types}
-    live = sorted((each for each in tracker.fields if not each.retired), key=lambda each: (each.position, each.id))
+    live = sorted(
+        (each for each in tracker.fields if not each.retired), key=lambda each: (each.position, each.id)
+    )
     page = render_template(
         template,
         tracker=tracker,
         live=live,
         retired=[each for each in tracker.fields if each.retired],
         types=types,
-        titled=[each for each in live if each.type in types and types[each.type].titled and not each.encrypted],
+        titled=[
+            each for each in live if each.type in types and types[each.type].titled and not each.encrypted
+        ],
         rules=[*tracker.rules, *([RuleDef(key="", check="", message="")] * BLANK_RULES)],
         icons=ICONS if tracker.icon in ICONS else [tracker.icon, *ICONS],
         menus=sorted({each.menu for each in design.trackers if each.menu}),

@@ -67,9 +67,13 @@ class ItemForm(BaseForm):
         formdata: MultiDict[str, str] | None = None,
     ) -> None:
         self.tracker, self.item = tracker, item
-        self.bound: dict[str, BoundField] = {each.key: each for each in editable(reading, tracker) if draws(each)}
+        self.bound: dict[str, BoundField] = {
+            each.key: each for each in editable(reading, tracker) if draws(each)
+        }
         super().__init__(
-            {key: make_input(reading, each) for key, each in self.bound.items()}, prefix="v.", meta=DefaultMeta()
+            {key: make_input(reading, each) for key, each in self.bound.items()},
+            prefix="v.",
+            meta=DefaultMeta(),
         )
         self.dialect = dialect_of(reading)
         self.stored: dict[str, Any] = dict(item.values) if item else {}

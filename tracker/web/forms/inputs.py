@@ -117,6 +117,7 @@ class OneOf(Input):
 
     def held_as(self, key: str, label: str) -> None:
         """Offer what is held, too: a retired option stays until another is chosen."""
+        self.choices = [pair for pair in self.choices if pair != (key, key)]
         if key not in {each for each, _label in self.choices}:
             self.choices.append((key, label))
 
@@ -215,7 +216,9 @@ LOOKS: Mapping[str, type[Input]] = {
 def look_of(control: Control, choices: Choices, *, rows: bool = False) -> str:
     """Return how a control looks: few choices as buttons, some as a list, many as a picker."""
     if control.widget in ("choice", "box"):
-        return "radio" if len(choices) <= MOST_RADIOS else "select" if len(choices) <= MOST_SELECT else "picker"
+        return (
+            "radio" if len(choices) <= MOST_RADIOS else "select" if len(choices) <= MOST_SELECT else "picker"
+        )
     if control.widget == "choices":
         return "checks" if len(choices) <= MOST_SELECT else "pickers"
     if control.widget in ("item", "user", "group"):

@@ -77,7 +77,9 @@ def picks(reading: Reading, tracker: Tracker, text: str = "", *, limit: int = HI
 def people_choices(reading: Reading, held: Iterable[int] = ()) -> list[tuple[str, str]]:
     """Return everyone who can sign in, and those that are held already, by name."""
     table, kept = tables.user, set(held)
-    rows = reading.execute(select(table.c.id, table.c.name, table.c.disabled).order_by(table.c.name, table.c.id))
+    rows = reading.execute(
+        select(table.c.id, table.c.name, table.c.disabled).order_by(table.c.name, table.c.id)
+    )
     return [(str(row.id), row.name) for row in rows if not row.disabled or row.id in kept]
 
 

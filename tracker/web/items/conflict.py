@@ -27,7 +27,7 @@ class Clashing:
     was: Markup
     theirs: Markup
     mine: Markup
-    both: Markup = Markup("")
+    both: Markup | None = None
     masked: bool = False
 
 
@@ -119,7 +119,7 @@ def _clashing(names: Names, field: BoundField, was: Any, theirs: Any, mine: Any)
         _shown(names, field, was),
         _shown(names, field, theirs),
         _shown(names, field, mine),
-        Markup("") if together is None else names.html(field, together),
+        None if together is None else names.html(field, together),
         masked=field.sealed,
     )
 
@@ -140,11 +140,11 @@ def combined(field: BoundField, theirs: Any, mine: Any) -> Any:
 def settled(form: ItemForm, sent: MultiDict[str, str], values: dict[str, Any]) -> dict[str, Any]:
     """Return the values with the choices of the conflict page: `keep.<key>` is `theirs`, `mine` or `both`."""
     chosen = dict(values)
-    for key in values:
+    for key, mine in values.items():
         choice = sent.get(f"keep.{key}")
         if choice == "theirs":
             del chosen[key]
         elif choice == "both":
-            together = combined(form.tracker.fields[key], form.stored.get(key), values[key])
-            chosen[key] = values[key] if together is None else together
+            together = combined(form.tracker.fields[key], form.stored.get(key), mine)
+            chosen[key] = mine if together is None else together
     return chosen

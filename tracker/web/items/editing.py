@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from tracker.core.access.rights import require, visible_tracker
 from tracker.core.ask.page import get_item
@@ -107,7 +106,9 @@ def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue
         if key.startswith("v.") and key.split(".")[1] in clash.mine_changed
     ]
     return (
-        render_template("items/conflict.html", form=form, tracker=tracker, item=item, clash=clash, title=title, kept=kept),
+        render_template(
+            "items/conflict.html", form=form, tracker=tracker, item=item, clash=clash, title=title, kept=kept
+        ),
         409,
     )
 
@@ -137,8 +138,12 @@ def _form_page(form: ItemForm, *, title: str, status: int = 200) -> ResponseRetu
         form=form,
         tracker=form.tracker,
         title=title,
-        action=url_for("items.save", name=name, item_id=item_id) if item_id else url_for("items.create", name=name),
-        check=url_for("items.check", name=name, item_id=item_id) if item_id else url_for("items.check", name=name),
+        action=url_for("items.save", name=name, item_id=item_id)
+        if item_id
+        else url_for("items.create", name=name),
+        check=url_for("items.check", name=name, item_id=item_id)
+        if item_id
+        else url_for("items.check", name=name),
     )
     return page, status
 

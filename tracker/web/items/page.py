@@ -68,7 +68,9 @@ class ItemPage:
     may: frozenset[str]
 
 
-def item_page(reading: Reading, tracker: Tracker, item: Item, *, values: Mapping[str, Any] | None = None) -> ItemPage:
+def item_page(
+    reading: Reading, tracker: Tracker, item: Item, *, values: Mapping[str, Any] | None = None
+) -> ItemPage:
     """Return the page of an item; `values` stand in for its own, as on a day in the past."""
     held = item.values if values is None else values
     fields = [each for each in shown(reading, tracker) if not isinstance(each.type, BackLinks)]
@@ -85,7 +87,9 @@ def item_page(reading: Reading, tracker: Tracker, item: Item, *, values: Mapping
             empty.append(each.label)
             continue
         section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
-        section.facts.append(_fact(reading, named, each, held[each.key], clear))
+        section.facts.append(
+            _fact(named, each, held[each.key], may=None if each.key in clear else may_reveal(reading, each))
+        )
     status = next((each for each in fields if isinstance(each.type, Status) and each.key in clear), None)
     return ItemPage(
         tracker,
@@ -94,25 +98,24 @@ def item_page(reading: Reading, tracker: Tracker, item: Item, *, values: Mapping
         _is_person_like(tracker),
         _pill(status, held),
         _line(named, fields, held, clear),
-        [tag for each in fields if isinstance(each.type, Tags) and each.key in head for tag in held.get(each.key) or ()],
+        [
+            tag
+            for each in fields
+            if isinstance(each.type, Tags) and each.key in head
+            for tag in held.get(each.key) or ()
+        ],
         list(sections.values()),
         empty,
         _possible(reading, tracker, item),
     )
 
 
-def _fact(reading: Reading, named: Names, each: BoundField, value: Any, clear: set[str]) -> Fact:
-    if each.key in clear:
+def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None) -> Fact:
+    """Return one fact; `may` says whether a mask may be lifted, and is None where nothing is masked."""
+    if may is None:
         return Fact(each.key, each.label, named.html(each, value), wide=each.type.long)
-    return Fact(
-        each.key,
-        each.label,
-        Markup(""),
-        wide=True,
-        masked=True,
-        sealed=each.sealed,
-        revealable=may_reveal(reading, each),
-    )
+    masked = {"masked": True, "sealed": each.sealed, "revealable": may}
+    return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 
 
 def _head(fields: Sequence[BoundField], clear: set[str]) -> set[str]:
@@ -126,7 +129,9 @@ def _head(fields: Sequence[BoundField], clear: set[str]) -> set[str]:
     return found | ({number.key} if number is not None else set())
 
 
-def _line(named: Names, fields: Sequence[BoundField], held: Mapping[str, Any], clear: set[str]) -> list[Markup]:
+def _line(
+    named: Names, fields: Sequence[BoundField], held: Mapping[str, Any], clear: set[str]
+) -> list[Markup]:
     """Return up to three facts that tell who or what this is: number, first link, town."""
     found: list[Markup] = []
     kinds = (
@@ -135,7 +140,9 @@ def _line(named: Names, fields: Sequence[BoundField], held: Mapping[str, Any], c
         lambda each: isinstance(each.type, AddressField),
     )
     for fits in kinds:
-        each = next((one for one in fields if fits(one) and one.key in clear and held.get(one.key) is not None), None)
+        each = next(
+            (one for one in fields if fits(one) and one.key in clear and held.get(one.key) is not None), None
+        )
         if each is None:
             continue
         if isinstance(each.type, AddressField):

@@ -14,7 +14,12 @@ from tracker.core.design.store import trackers
 from tracker.fields.base import Kind
 from tracker.web.items.values import Names
 
-DOORS = {"rest": "through the REST interface", "cli": "on the command line", "engine": "by Tracker itself", "web": ""}
+DOORS = {
+    "rest": "through the REST interface",
+    "cli": "on the command line",
+    "engine": "by Tracker itself",
+    "web": "",
+}
 KINDS = {
     "import": "Import",
     "bulk": "Change of many",
@@ -62,7 +67,9 @@ class Day:
     cards: tuple[Card, ...]
 
 
-def days(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 200, may: bool = False) -> list[Day]:
+def days(
+    reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 200, may: bool = False
+) -> list[Day]:
     """Return what happened to an item, newest day first.
 
     :param may: the actor may change the item, so undo is offered.
@@ -96,7 +103,7 @@ def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: boo
         info.at.astimezone(reading.actor.reader.zone).strftime("%H:%M"),
         "You" if info.actor_id is not None and info.actor_id == reading.actor.user_id else info.actor_name,
         does,
-        DOORS.get(info.door, ""),
+        "" if info.door == "engine" and info.actor_id is not None else DOORS.get(info.door, ""),
         KINDS.get(info.kind, ""),
         MARKS.get(entry.action, "pencil"),
         info.reason,

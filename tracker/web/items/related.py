@@ -13,7 +13,6 @@ from tracker.core.ask.query import Condition, Query
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
-from tracker.core.design.store import trackers
 from tracker.core.items.trash import links_to
 from tracker.fields.base import Kind
 from tracker.fields.computed import BackLinks
@@ -60,7 +59,7 @@ class Related:
     @property
     def all_address(self) -> str:
         """The address of the list of all of them."""
-        return to_tracker(self.tracker.key, **{self.field.key: str(self.item_id)})
+        return to_tracker(self.tracker.key, **{f"{self.field.key}__any_of": str(self.item_id)})
 
     @property
     def add_address(self) -> str:

@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from flask import Response, g, make_response, render_template, request
+from markupsafe import Markup
 
 from tracker.core.access import sessions
 from tracker.core.access.people import verify_password
-from tracker.core.access.rights import visible_tracker
+from tracker.core.access.rights import shown, visible_tracker
 from tracker.core.ask.page import get_item
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField
 from tracker.core.items.reveal import mask, may_reveal, reveal
-from tracker.errors import Forbidden, Invalid, Refused
+from tracker.errors import Forbidden, Invalid, Refused, Unknown
 from tracker.i18n import Message, _
 from tracker.web.asking import WEB, changing
 from tracker.web.items import bp
@@ -33,7 +34,9 @@ def show_value(name: str, item_id: int, key: str) -> Response:
     tracker = visible_tracker(reading, name)
     item = get_item(reading, tracker, item_id)
     page = item_page(reading, tracker, item)
-    field = tracker.field(key)
+    field = next((each for each in shown(reading, tracker) if each.key == key), None)
+    if field is None:
+        raise Unknown("field", key)
     if not may_reveal(reading, field):
         raise Forbidden("show", field.label)
     asked = _ask_password(reading)
@@ -47,7 +50,7 @@ def show_value(name: str, item_id: int, key: str) -> Response:
         render_template(
             template,
             page=page,
-            fact=fact or Fact(key, field.label, mask_html()),
+            fact=fact or Fact(key, field.label, Markup("")),
             value=None if text is None else shown_plainly(field, text),
             was_empty=asked is None and text is None,
             asks_password=asked is not None,
@@ -60,13 +63,6 @@ def show_value(name: str, item_id: int, key: str) -> Response:
     if text is not None and not is_partial():
         answer.headers["Refresh"] = f"{SHOWN_S}; url={to_item(name, item_id)}"
     return answer
-
-
-def mask_html():  # type: ignore[no-untyped-def]
-    """Return an empty piece of markup: a mask is drawn by the template."""
-    from markupsafe import Markup
-
-    return Markup("")
 
 
 def shown_plainly(field: BoundField, text: str) -> str:

@@ -42,7 +42,11 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
         values = as_of(reading, tracker, item_id, end_of(reading, day))
         page = item_page(reading, tracker, item, values=values or {})
         return render_template(
-            "items/as_of.html", page=page, gone=values is None, day=reading.actor.reader.date(day), iso=day.isoformat()
+            "items/as_of.html",
+            page=page,
+            gone=values is None,
+            day=reading.actor.reader.date(day),
+            iso=day.isoformat(),
         )
     page = item_page(reading, tracker, item)
     tabs = related(reading, tracker, item)

@@ -19,7 +19,9 @@ from tracker.web.showing import to_item
 class Names:
     """The names of all items, people and groups that some values refer to; one query each tracker."""
 
-    def __init__(self, reading: Reading, fields: Iterable[BoundField], rows: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, reading: Reading, fields: Iterable[BoundField], rows: Iterable[Mapping[str, Any]]
+    ) -> None:
         self.reading = reading
         self.reader = reading.actor.reader
         wanted: dict[tuple[str, str], set[int]] = {}
@@ -44,26 +46,19 @@ class Names:
         """Return a value that is neither empty nor masked, escaped and with its links."""
         if field.refers in ("item", "user", "group") and not field.computed:
             elements = value if isinstance(value, (tuple, list)) else (value,)
-            return Markup(", ").join(self._reference(field, each, linked=True) for each in elements)
+            return Markup(", ").join(self._reference(field, each) for each in elements)
         return Markup("<bdi>{}</bdi>").format(field.type.html(value, self.reader))
 
-    def text(self, field: BoundField, value: Any) -> str:
-        """Return a value in plain text."""
-        if field.refers in ("item", "user", "group") and not field.computed:
-            elements = value if isinstance(value, (tuple, list)) else (value,)
-            return ", ".join(Markup(self._reference(field, each, linked=False)).unescape() for each in elements)
-        return field.type.format(value, self.reader)
-
-    def _reference(self, field: BoundField, element: Any, *, linked: bool) -> Markup:
+    def _reference(self, field: BoundField, element: Any) -> Markup:
         target = element.target if isinstance(element, LinkTo) else element
         to = field.type.options.to if field.refers == "item" else ""
         name = self._known.get((field.refers, to), {}).get(target)
         if name is None:
             shown = escape(f"#{target}")
-        elif linked and field.refers == "item":
+        elif field.refers == "item":
             shown = Markup('<a href="{}"><bdi>{}</bdi></a>').format(to_item(to, target), name)
         else:
-            shown = Markup("<bdi>{}</bdi>").format(name) if linked else escape(name)
+            shown = Markup("<bdi>{}</bdi>").format(name)
         if isinstance(element, LinkTo):
             rest = field.type.format((element,), self.reader).removeprefix(f"#{target}")
             return Markup("{}{}").format(shown, rest)
