@@ -59,9 +59,7 @@ def show() -> ResponseReturnValue:
 
 def _greeting(here: Reading) -> str:
     hour = here.now.astimezone(here.actor.reader.zone).hour
-    if hour < 5:
-        return "Good night"
-    return "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening"
+    return "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
 
 
 def _today(here: Reading) -> str:
