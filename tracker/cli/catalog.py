@@ -23,7 +23,9 @@ def catalog() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        sections += [_section(path, each, inner) for path, each, inner in _walk(f"tracker {name}", command, context)]
+        sections += [
+            _section(path, each, inner) for path, each, inner in _walk(f"tracker {name}", command, context)
+        ]
     return "\n".join(sections)
 
 
@@ -58,7 +60,9 @@ def _names(option: click.Option, context: click.Context) -> str:
 
 
 def _about(option: click.Option) -> str:
-    default = f" Default: {option.default}." if option.show_default and option.default not in (None, "") else ""
+    default = (
+        f" Default: {option.default}." if option.show_default and option.default not in (None, "") else ""
+    )
     return f"{option.help}{default}".replace("|", "\\|")
 
 

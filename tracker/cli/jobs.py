@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from datetime import UTC
 from threading import Event
@@ -19,8 +20,9 @@ STATES = ("due", "taken", "sending", "unknown", "done", "dead")
 @click.option(
     "--poll", default=0.5, show_default=True, metavar="SECONDS", help="Between two looks at an empty outbox."
 )
+@click.option("--quiet", is_flag=True, help="Say nothing at the start.")
 @pass_cli
-def worker(cli: Cli, *, poll: float) -> None:
+def worker(cli: Cli, *, poll: float, quiet: bool) -> None:
     """Do the jobs that were queued, until stopped; `tracker serve` starts one by itself.
 
     SIGTERM or Ctrl-C finishes the job at hand. Any number of workers may run, on any number of machines.
@@ -31,8 +33,10 @@ def worker(cli: Cli, *, poll: float) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    logging.basicConfig(level=cli.settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     workspace = cli.workspace
-    click.echo("Working. Ctrl-C stops.", err=True)
+    if not quiet:
+        click.echo("Working. Ctrl-C stops.", err=True)
     run_worker(workspace, HANDLERS, stop=stop, poll_s=poll)
 
 

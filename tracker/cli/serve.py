@@ -53,7 +53,7 @@ def serve(cli: Cli, /, **options: Any) -> None:
     processes = 1 if on_sqlite else options["workers"] or min(4, os.cpu_count() or 1)
     children = [Child("server", ["-m", "tracker.cli.server", host, str(port), str(processes)])]
     if not options["no_worker"]:
-        children.append(Child("worker", ["-m", "tracker", "worker"]))
+        children.append(Child("worker", ["-m", "tracker", "worker", "--quiet"]))
 
     def ready() -> None:
         click.echo(f"Ready: {address}")

@@ -37,7 +37,7 @@ def run(host: str, port: int, processes: int) -> None:
         blocking_threads=THREADS,
         websockets=False,
         respawn_failed_workers=processes > 1,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level="error",  # type: ignore[arg-type]
         workers_kill_timeout=15,
     ).serve()
 
