@@ -6,10 +6,11 @@ from decimal import Decimal
 import language_ground as ground
 import pytest
 from language_ground import add, matching
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import StatementError
 
 from tracker.core.language.expression import compile_expression
-from tracker.core.language.scope import late_values
+from tracker.core.language.scope import late_values, settled
 
 D = Decimal
 YES, NO, EMPTY = True, False, None
@@ -304,6 +305,7 @@ RESULTS = {
     "memberships IS NULL": NO,
     "has(friends, name = 'zed')": YES,
     "has(friends, link.role = 'Best')": YES,
+    "has(friends, link.role = 'Very best')": YES,
     "has(friends, link.since > '2021-01-01')": NO,
     "friends = 2": YES,
     "friends = 3": NO,
@@ -376,7 +378,7 @@ def people(connection):
         account="AT611904300234573201",
         secret_account="AT611904300234573201",
         household=1,
-        friends=[{"id": 2, "role": "Best", "since": "2020-01-01"}],
+        friends=[{"id": 2, "role": "best", "since": "2020-01-01"}],
         keeper=9,
         order=5,
         hidden="secret",
@@ -467,3 +469,39 @@ def test_compiled_expressions_are_kept_for_other_days_and_people(database_url):
         assert matching(connection, text, scope=ground.system_scope(user_id=8)) == []
         assert matching(connection, text, scope=ground.system_scope(today=date(1990, 1, 1))) == []
         assert matching(connection, text, scope=ground.system_scope(user_id=None)) == []
+
+
+@pytest.mark.parametrize("form", ["page", "set"])
+def test_conditions_stand_in_updates_and_on_aliases(database_url, form):
+    scope = ground.system_scope()
+    person = scope.trackers.get("person")
+    text = "has(donations, given_on = today) AND household.town = 'Linz' AND updated_by = 8"
+    with ground.workspace(database_url) as connection:
+        people(connection)
+        alias = person.table.alias("somebody")
+        typed = compile_expression(text, tracker=person, table=alias, scope=scope, form=form)
+        assert list(connection.execute(select(alias.c.id).where(settled(typed.sql, scope))).scalars()) == [1]
+
+        typed = ground.compiled(text, form=form)
+        saved = connection.execute(
+            update(person.table).where(settled(typed.sql, scope)).values(version=person.table.c.version + 1)
+        )
+        assert saved.rowcount == 1
+        statement = update(person.table).where(typed.sql).values(version=person.table.c.version + 1)
+        assert connection.execute(settled(statement, scope)).rowcount == 1
+        versions = connection.execute(select(person.table.c.version).order_by(person.table.c.id)).scalars()
+        assert list(versions) == [3, 1, 1]
+
+
+def test_a_statement_without_its_late_values_fails(database_url):
+    person = ground.TRACKERS.get("person")
+    with ground.workspace(database_url) as connection:
+        people(connection)
+        for text in ("owner = current_user", "born_on < today", "called_at > now"):
+            typed = ground.compiled(text)
+            statement = select(person.table.c.id).where(typed.sql)
+            filled = select(person.table.c.id).where(settled(typed.sql, ground.system_scope()))
+            for _turn in range(2):
+                assert connection.execute(filled).scalars().all() == [1]
+                with pytest.raises(StatementError, match="A value is required"):
+                    connection.execute(statement)

@@ -186,7 +186,9 @@ def _text_of(value: Value, text: str, other: Value) -> Value:
     if other.field is None or other.is_literal:
         return value
     try:
-        raw = {other.part: text} if other.part else text
+        raw: Any = {other.part: text} if other.part else text
+        if other.field.refers == "item":
+            raw["id"] = 1  # the role of a link is judged with a link around it
         stored = _dumped(other.field, raw)
     except Invalid:
         return value

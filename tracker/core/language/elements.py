@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Date, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Date, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -45,10 +45,6 @@ class _Text(_Element):
 
 class _Day(_Element):
     type = Date()
-
-
-class _Truth(_Element):
-    type = Boolean(create_constraint=False)
 
 
 def _written(cls: type[_Element], *, sqlite: str, postgresql: str | Callable[[SQLCompiler], str]) -> None:

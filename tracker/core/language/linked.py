@@ -24,7 +24,6 @@ from tracker.core.language.refusal import ExpressionError, UnknownName
 from tracker.core.language.scope import Scope
 from tracker.core.language.values import Form, Step, Value, kind_name, wrapped
 from tracker.core.language.walking import Walker
-from tracker.errors import Unknown
 from tracker.fields.base import Kind
 from tracker.i18n import _
 
@@ -137,10 +136,10 @@ def tracker_of(key: str, scope: Scope) -> Tracker:
 
     :raises UnknownName: it is not there any more.
     """
-    try:
-        return scope.trackers.get(key)
-    except Unknown as error:
-        raise UnknownName(error.message) from None
+    found = scope.trackers.by_key.get(key)
+    if found is None or found.definition.retired:
+        raise UnknownName(_("The tracker that this leads to is not there any more."))
+    return found
 
 
 def path_source(path: str, place: Place, walker: Walker) -> Source:
