@@ -42,7 +42,9 @@ def swap_diffs(change: ChangeSet, tracker: Tracker, cs: int, clause: ColumnEleme
         .where(revision.c.change_set_id == cs, clause)
     )
     names = ["tracker_id", "item_id", "version", "change_set_id", "diff"]
-    return change.execute(revision.insert().from_select(names, rows, include_defaults=False)).rowcount
+    made = revision.insert().from_select(names, rows, include_defaults=False)
+    # Without the option, the count of an INSERT is gone with its cursor on PostgreSQL.
+    return change.execute(made.execution_options(preserve_rowcount=True)).rowcount
 
 
 def revert_columns(change: ChangeSet, tracker: Tracker, columns: Sequence[str]) -> None:
