@@ -124,11 +124,12 @@ def _shell() -> Shell:
 
 
 def _grouped(trackers: Iterable[Tracker]) -> dict[str, list[Tracker]]:
-    """Return trackers by the heading of their menu; those without one come first."""
-    groups: dict[str, list[Tracker]] = {"": []}
+    """Return trackers by the heading of their menu; those without one come last."""
+    groups: dict[str, list[Tracker]] = {}
     for each in trackers:
         groups.setdefault(each.definition.menu, []).append(each)
-    return {heading: members for heading, members in groups.items() if members}
+    rest = groups.pop("", [])
+    return groups | ({"": rest} if rest else {})
 
 
 def _entry(tracker: Tracker) -> Entry:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from tracker.core.ask.query import ask
 from tracker.core.base.transaction import Reading
@@ -15,16 +18,25 @@ from tracker.web.showing import to_tracker
 PAGE = 50
 
 
-def state_of(here: Reading, tracker: Tracker) -> State:
-    """Return the state that the request's address says.
+def state_of(here: Reading, tracker: Tracker, args: MultiDict[str, str] | None = None) -> State:
+    """Return the state that an address says; the request's own when `args` is left out.
+
+    An address without a view means the first one that leaves nothing out, if somebody made one.
 
     :raises Unknown: there is no such view for the actor.
     """
-    key = request.args.get("view", "")
+    args = request.args if args is None else args
+    key = args.get("view", "")
     offered = {each.key: each for each in views(here, tracker)}
     if key and key not in offered:
         raise Unknown("view", key, offered)
-    return read_state(request.args, tracker, offered.get(key, EMPTY))
+    return read_state(args, tracker, offered[key] if key else whole_view(tracker, offered.values()))
+
+
+def whole_view(tracker: Tracker, offered: Iterable[ViewDef]) -> ViewDef:
+    """Return the first shared view that leaves nothing out, or the engine's own."""
+    whole = (each for each in offered if each.owner_id is None and not State(tracker, each).base.is_narrowed)
+    return next(whole, EMPTY)
 
 
 def views(here: Reading, tracker: Tracker) -> list[ViewDef]:

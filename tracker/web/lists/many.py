@@ -25,8 +25,8 @@ from tracker.web import words
 from tracker.web.asking import changing, reading
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.lists import chips
-from tracker.web.lists.asked import PAGE, back_to, views
-from tracker.web.lists.state import EMPTY, read_state
+from tracker.web.lists.asked import PAGE, back_to, state_of
+from tracker.web.lists.state import State
 from tracker.web.showing import to_tracker
 from tracker.web.toasts import toast
 
@@ -58,8 +58,7 @@ def _selection(here: Reading, tracker: Tracker) -> Selection:
     from urllib.parse import parse_qsl
 
     args = MultiDict(parse_qsl(iri_to_uri(request.form.get("back", "")), keep_blank_values=True))
-    offered = {each.key: each for each in views(here, tracker)}
-    return read_state(args, tracker, offered.get(args.get("view", ""), EMPTY)).query(())
+    return state_of(here, tracker, args).query(())
 
 
 def _trash(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
@@ -105,7 +104,7 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
         "typed": request.form.getlist("value"),
     }
     if bound is not None:
-        facts["editor"] = chips.editor(here, read_state(MultiDict(), tracker), bound.key)
+        facts["editor"] = chips.editor(here, State(tracker), bound.key)
         facts["many"] = bound.type.control().widget in MANY
     return render_template("lists/change.html", **facts), 422 if error else 200
 

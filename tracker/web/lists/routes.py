@@ -18,10 +18,10 @@ from tracker.errors import Invalid, Unknown
 from tracker.web.asking import reading
 from tracker.web.failures import not_open
 from tracker.web.lists import chips, columns, many
-from tracker.web.lists.asked import PAGE, state_of, views
+from tracker.web.lists.asked import PAGE, state_of, views, whole_view
 from tracker.web.lists.columns import Column
 from tracker.web.lists.heads import Head, heads
-from tracker.web.lists.state import EMPTY, State, read_state
+from tracker.web.lists.state import State
 from tracker.web.showing import is_partial, is_there, to_tracker
 from tracker.web.words import noun
 
@@ -140,7 +140,9 @@ def _name_head(here: Reading, state: State) -> Head:
 
 
 def _tab_states(here: Reading, state: State) -> list[State]:
-    return [State(state.tracker), *(State(state.tracker, each).base for each in views(here, state.tracker))]
+    offered = views(here, state.tracker)
+    own = [] if whole_view(state.tracker, offered).key else [State(state.tracker)]
+    return [*own, *(State(state.tracker, each).base for each in offered)]
 
 
 def _tabs(here: Reading, state: State, total: Count | None, *, counting: bool = False) -> list[Tab]:
@@ -210,9 +212,7 @@ def set_condition(name: str) -> ResponseReturnValue:
     args = request.args.copy()
     number, key, operator = args.pop("c_number", ""), args.pop("c_field", ""), args.pop("c_operator", "")
     values, span = args.poplist("c_value"), args.pop("c_span", "")
-    key_of_view = args.get("view", "")
-    offered = {each.key: each for each in views(here, tracker)}
-    state = read_state(args, tracker, offered.get(key_of_view, EMPTY))
+    state = state_of(here, tracker, args)
     condition = _condition(tracker, key, operator, [span] if operator == "within" else values)
     place = int(number) if number.isdigit() else None
     if condition is None:
