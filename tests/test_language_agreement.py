@@ -6,8 +6,8 @@ import language_ground as ground
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from language_results import people
 from sqlalchemy import select
-from test_language_expressions import people
 
 from tracker.core.language.expression import compile_expression
 from tracker.core.language.functions import FUNCTIONS

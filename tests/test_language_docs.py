@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_language_expressions import RESULTS
+from language_results import RESULTS
 
 from tracker.core.language.catalog import tables
 from tracker.core.language.conditions import CONDITIONS

@@ -5,8 +5,8 @@ import re
 import language_ground as ground
 import pytest
 from language_ground import add, compiled, matching, reader_scope
+from language_results import RESULTS, people
 from sqlalchemy import literal_column
-from test_language_expressions import RESULTS, people
 
 from tracker.core.language.computed import compute, computed
 from tracker.core.language.operators import operators_for

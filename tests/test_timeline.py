@@ -508,6 +508,22 @@ def test_what_people_write_is_never_markup_or_a_link(site):
         assert "{{ 7*7 }}" in shown
 
 
+def test_an_answer_is_written_where_its_note_stands(site):
+    first = site.keep(site.other, text="a question")
+    staff = browser(site, site.staff)
+
+    opened = staff.get(f"/p/timeline/on/person/{site.ann}?answer={first.note}")
+    assert f'name="reply_to" value="{first.note}"' in opened.text
+    refused = keep_by_form(staff, site.ann, text=" ", reply_to=str(first.note))
+    assert refused.status_code == 422
+    assert f'name="reply_to" value="{first.note}"' in refused.text
+    keep_by_form(staff, site.ann, text="the answer", reply_to=str(first.note))
+
+    shown = staff.get(f"/t/person/{site.ann}").text
+    assert shown.index("a question") < shown.index("the answer")
+    assert site.seen(site.staff, answers=[first.note]) == ["the answer"]
+
+
 def test_a_refused_note_comes_back_with_its_text(site):
     staff = browser(site, site.staff)
 
@@ -565,7 +581,7 @@ def test_one_without_the_right_to_comment_reads_and_has_no_box(site):
     shown = guest.get(f"/t/person/{site.ann}").text
     assert "read me" in shown
     assert 'name="text"' not in shown
-    assert "Move this note" not in shown
+    assert "Trash</button>" not in shown
     assert keep_by_form(guest, site.ann).status_code == 403
     assert guest.get("/p/timeline/note/1").status_code == 403
 
@@ -654,7 +670,7 @@ def test_the_page_of_an_item_in_the_trash_shows_notes_and_no_box(site):
     shown = browser(site, site.board).get(f"/t/person/{site.ann}").text
     assert "before it went" in shown
     assert 'name="text"' not in shown
-    assert "Move this note" not in shown
+    assert "Trash</button>" not in shown
 
 
 def test_pages_stay_when_the_tracker_of_notes_is_retired(site):

@@ -72,11 +72,11 @@ def add_to_date(day: date, count: int, unit: str) -> date | None:
         return None
 
 
-def _date_add(day: str, count: int, unit: str) -> str | None:
-    if day is None or not _whole(count):
+def _date_add(day: str | None, count: int | None, unit: str) -> str | None:
+    if day is None or count is None:
         return None
     moved = add_to_date(date.fromisoformat(day), count, unit)
-    return moved and moved.isoformat()
+    return None if moved is None else moved.isoformat()
 
 
 def years_between(since: date, until: date) -> int:
@@ -86,13 +86,13 @@ def years_between(since: date, until: date) -> int:
     return until.year - since.year - ((until.month, until.day) < (since.month, since.day))
 
 
-def _years_between(since: str, until: str) -> int | None:
+def _years_between(since: str | None, until: str | None) -> int | None:
     if since is None or until is None:
         return None
     return years_between(date.fromisoformat(since), date.fromisoformat(until))
 
 
-def _day(moment: str, zone: str) -> str | None:
+def _day(moment: str | None, zone: str) -> str | None:
     """Return the day of a moment in a zone."""
     if moment is None:
         return None
@@ -103,15 +103,15 @@ def _day(moment: str, zone: str) -> str | None:
         return None
 
 
-def _folded(text: str) -> str | None:
+def _folded(text: str | None) -> str | None:
     return None if text is None else fold(text) or None
 
 
-def _lower(text: str) -> str | None:
+def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _upper(text: str) -> str | None:
+def _upper(text: str | None) -> str | None:
     return None if text is None else text.upper()
 
 
