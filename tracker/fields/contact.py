@@ -94,6 +94,7 @@ def _by_library(address: str) -> str | None:
 
 
 _PLUS_ONE = re.compile(r"\+1[2-9][0-9]{9}")
+_SEPARATORS = re.compile(r"[ ()./-]")
 _CANONICAL_PHONE = re.compile(r"(\+[0-9]{2,15})(?:x([0-9]{1,20}))?")
 
 
@@ -191,8 +192,10 @@ def _e164(text: str, country: str, *, sure: bool) -> str | None:
     dialled = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if number.extension:
         dialled += f"x{number.extension}"
-    # The library takes off one trunk prefix each time it reads a number; what is kept must read as itself.
-    return dialled if text == dialled or _e164(dialled, "", sure=False) == dialled else None
+    # The library takes off one trunk prefix each time it reads a number; what is kept must read as itself. It
+    # does where only separators went: those it drops before it looks at anything.
+    only_separators = text.startswith("+") and _SEPARATORS.sub("", text) == dialled
+    return dialled if only_separators or _e164(dialled, "", sure=False) == dialled else None
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?![0-9]+(?:[/?#]|\Z))")
