@@ -113,8 +113,8 @@ def test_ragged_rows_are_refused_and_the_others_read(write):
 
     assert [cells[0] for _line, cells in rows(source)] == ["Ada", "Dan", "Eva"]
     assert faults(source) == [
-        (3, "1 cells where the header has 2."),
-        (4, "3 cells where the header has 2."),
+        (3, "1 cell(s), but 2 names of columns."),
+        (4, "3 cell(s), but 2 names of columns."),
     ]
 
 

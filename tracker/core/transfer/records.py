@@ -114,7 +114,7 @@ def fault_of(cells: list[str], width: int) -> Message | None:
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
         if len(cells) != width:
-            return _("%(n)d cells where the header has %(width)d.", n=len(cells), width=width)
+            return _("%(n)d cell(s), but %(width)d names of columns.", n=len(cells), width=width)
     whole = "".join(cells)
     if len(whole) > LONGEST_CELL and (longest := max(map(len, cells))) > LONGEST_CELL:
         place = next(number for number, cell in enumerate(cells, 1) if len(cell) == longest)
