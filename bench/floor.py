@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import people
 import phonenumbers
 from email_validator import validate_email
 
-import people
 from tracker.fields.folding import fold
 from tracker.fields.uids import uuid7
 
@@ -136,23 +136,33 @@ class Floor:
         )
         statements = [
             f"CREATE TABLE organisation ({system}, name {{text}}, name_s {{text}}, town {{text}}, town_s {{text}})",
-            f"CREATE TABLE contact ({system}, name {{text}}, name_s {{text}}, town {{text}}, town_s {{text}},"
-            " born date, dues {int}, active boolean, tier {text}, score {int}, rating {int},"
-            " organisation {int}, note {text}, note_s {text})",
-            "CREATE TABLE change_set (id {id}, at {moment} NOT NULL, actor_id {int}, actor_name {text} NOT NULL,"
-            " door {text} NOT NULL, kind {text} NOT NULL, reason {text} NOT NULL, state {text} NOT NULL)",
-            "CREATE TABLE revision (item_id {int} NOT NULL, version {int} NOT NULL, change_set_id {int} NOT NULL,"
-            " diff {json} NOT NULL, PRIMARY KEY (item_id, version)){rowless}",
+            (
+                f"CREATE TABLE contact ({system}, name {{text}}, name_s {{text}}, town {{text}}, town_s {{text}},"
+                " born date, dues {int}, active boolean, tier {text}, score {int}, rating {int},"
+                " organisation {int}, note {text}, note_s {text})"
+            ),
+            (
+                "CREATE TABLE change_set (id {id}, at {moment} NOT NULL, actor_id {int}, actor_name {text} NOT NULL,"
+                " door {text} NOT NULL, kind {text} NOT NULL, reason {text} NOT NULL, state {text} NOT NULL)"
+            ),
+            (
+                "CREATE TABLE revision (item_id {int} NOT NULL, version {int} NOT NULL, change_set_id {int} NOT NULL,"
+                " diff {json} NOT NULL, PRIMARY KEY (item_id, version)){rowless}"
+            ),
             "CREATE INDEX ix_revision_cs ON revision (change_set_id)",
-            "CREATE TABLE job (id {id}, topic {text} NOT NULL, payload {json} NOT NULL, change_set_id {int},"
-            " state {text} NOT NULL, due_at {moment} NOT NULL, created_at {moment} NOT NULL)",
+            (
+                "CREATE TABLE job (id {id}, topic {text} NOT NULL, payload {json} NOT NULL, change_set_id {int},"
+                " state {text} NOT NULL, due_at {moment} NOT NULL, created_at {moment} NOT NULL)"
+            ),
             "CREATE INDEX ix_job_due ON job (state, due_at)",
             f"CREATE TABLE search (key {'INTEGER' if self.lite else 'bigint'} PRIMARY KEY, body {{text}} NOT NULL)",
         ]
         for side in SIDES:
             statements += [
-                f"CREATE TABLE {side} (item_id {{int}} NOT NULL REFERENCES contact ON DELETE CASCADE,"
-                " position {int} NOT NULL, value {text}, value_s {text}, PRIMARY KEY (item_id, position)){rowless}",
+                (
+                    f"CREATE TABLE {side} (item_id {{int}} NOT NULL REFERENCES contact ON DELETE CASCADE,"
+                    " position {int} NOT NULL, value {text}, value_s {text}, PRIMARY KEY (item_id, position)){rowless}"
+                ),
                 f"CREATE INDEX ix_{side} ON {side} (value_s, item_id)",
             ]
         ending = "" if self.lite else " NULLS FIRST"
@@ -373,12 +383,12 @@ class Floor:
         """Parse and check cells with the libraries that Tracker uses; return rows and the lists beside them."""
         rows, sides = [], []
         for name, town, born, dues, active, tier, emails, phones, tags, score, house, note in batch:
-            name, town, note = (
+            title, place, remark = (
                 _plain(" ".join(name.split())),
                 _plain(" ".join(town.split())),
                 _plain(note.strip()),
             )
-            if not name or tier not in people.TIERS:
+            if not title or tier not in people.TIERS:
                 raise ValueError(name)
             lists = (
                 [_email(each) for each in _split(emails.replace(",", ";"))],
@@ -387,10 +397,10 @@ class Floor:
             )
             rows.append(
                 [
-                    name,
-                    fold(name),
-                    town,
-                    fold(town),
+                    title,
+                    fold(title),
+                    place,
+                    fold(place),
                     date.fromisoformat(born),
                     _cents(dues),
                     {"yes": True, "no": False}[active],
@@ -398,14 +408,16 @@ class Floor:
                     int(score),
                     3,
                     places[house],
-                    note,
-                    fold(note),
+                    remark,
+                    fold(remark),
                 ]
             )
-            sides.append((lists, _body(name, town, tier, *lists, note)))
+            sides.append((lists, _body(title, place, tier, *lists, remark)))
         return rows, sides
 
-    def unchecked(self, batch: Sequence[Sequence[str]], places: dict[str, int]) -> tuple[list[Any], list[Any]]:
+    def unchecked(
+        self, batch: Sequence[Sequence[str]], places: dict[str, int]
+    ) -> tuple[list[Any], list[Any]]:
         """Take the cells as they come."""
         rows, sides = [], []
         for name, town, born, dues, active, tier, emails, phones, tags, score, house, note in batch:
@@ -490,7 +502,18 @@ class Floor:
             )
             lists = ["; ".join(held.get((side, item_id), ())) for side in SIDES]
             cents = f"{dues // 100}.{dues % 100:02}"
-            texts = [name, town, str(born), cents, "yes" if active else "no", tier, *lists, score, house, note]
+            texts = [
+                name,
+                town,
+                str(born),
+                cents,
+                "yes" if active else "no",
+                tier,
+                *lists,
+                score,
+                house,
+                note,
+            ]
             rows.append([item_id, *(_neutral(each) if isinstance(each, str) else each for each in texts)])
         return rows
 
@@ -544,13 +567,19 @@ def _body(  # noqa: PLR0917 - in the order of the cells
 
 
 _SEARCH_LITE = (
-    "CREATE VIRTUAL TABLE search_words USING fts5(body, content='search', content_rowid='key',"
-    " tokenize='unicode61 remove_diacritics 0', prefix='2 3')",
-    "CREATE TRIGGER search_insert AFTER INSERT ON search BEGIN"
-    " INSERT INTO search_words(rowid, body) VALUES (new.key, new.body); END",
-    "CREATE TRIGGER search_update AFTER UPDATE ON search BEGIN"
-    " INSERT INTO search_words(search_words, rowid, body) VALUES ('delete', old.key, old.body);"
-    " INSERT INTO search_words(rowid, body) VALUES (new.key, new.body); END",
+    (
+        "CREATE VIRTUAL TABLE search_words USING fts5(body, content='search', content_rowid='key',"
+        " tokenize='unicode61 remove_diacritics 0', prefix='2 3')"
+    ),
+    (
+        "CREATE TRIGGER search_insert AFTER INSERT ON search BEGIN"
+        " INSERT INTO search_words(rowid, body) VALUES (new.key, new.body); END"
+    ),
+    (
+        "CREATE TRIGGER search_update AFTER UPDATE ON search BEGIN"
+        " INSERT INTO search_words(search_words, rowid, body) VALUES ('delete', old.key, old.body);"
+        " INSERT INTO search_words(rowid, body) VALUES (new.key, new.body); END"
+    ),
 )
 _SEARCH_POSTGRES = (
     "CREATE INDEX ix_search_words ON search USING gin (array_to_tsvector(string_to_array(body, ' ')))",

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import people
 from sqlalchemy import event, text
 
-import people
 from tracker.app import open_workspace
 from tracker.core.access import people as access_people
 from tracker.core.ask.page import count, page, stream
@@ -73,7 +73,9 @@ CONTACT = TrackerDef(
                 _field("born", "date"),
                 _field("dues", "money", options={"currency": "EUR"}),
                 _field("active", "yes_no"),
-                _field("tier", "choice", options={"choices": {key: key.capitalize() for key in people.TIERS}}),
+                _field(
+                    "tier", "choice", options={"choices": {key: key.capitalize() for key in people.TIERS}}
+                ),
                 _field("emails", "emails"),
                 _field("phones", "phones"),
                 _field("tags", "tags"),
@@ -96,6 +98,7 @@ class Ours:
         self.workspace.hooks.add(Listener(), name="bench", origin="bench")
         self.lite = self.workspace.database.dialect == "sqlite"
         self.statements = 0
+        self._tracker: Tracker | None = None
 
         @event.listens_for(self.workspace.database.engine, "before_cursor_execute")
         def count_statement(*_arguments: Any) -> None:
@@ -123,6 +126,7 @@ class Ours:
     def configure(self, *changed: TrackerDef | GroupDef) -> None:
         """Put definitions into the design."""
         with self.workspace.change(SYSTEM, door="engine", kind="design", designing=True) as change:
+            self._tracker = None
             design = trackers(change).design
             apply_plan(change, difference(design, design.with_(*changed)))
 
@@ -133,9 +137,11 @@ class Ours:
 
     @property
     def tracker(self) -> Tracker:
-        """The tracker of contacts."""
-        with self.workspace.read(self.actor) as reading:
-            return trackers(reading).get("contact")
+        """The tracker of contacts, as a request has looked it up before it writes."""
+        if self._tracker is None:
+            with self.workspace.read(self.actor) as reading:
+                self._tracker = trackers(reading).get("contact")
+        return self._tracker
 
     def give_away(self) -> None:
         """Give every second contact to other people and groups, as years of work would have."""
@@ -284,7 +290,9 @@ def judged(
         texts = [str(places[cell]) for cell in cells] if each.refers else cells
         columns[key], refusals = each.type.judge_many(texts)
         refused += len(refusals)
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)], refused
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ], refused
 
 
 def _canonical(reading: Reading, each: BoundField, items: Sequence[Item]) -> list[str]:

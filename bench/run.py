@@ -263,7 +263,9 @@ def _revision_bytes(side: Floor | Ours) -> float:
     alone.unlink(missing_ok=True)
     with sqlite3.connect(path) as driver:
         driver.execute("ATTACH ? AS alone", (str(alone),))
-        for (made,) in driver.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql NOT NULL", (table,)):
+        for (made,) in driver.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql NOT NULL", (table,)
+        ):
             driver.execute(
                 made.replace("CREATE TABLE ", "CREATE TABLE alone.", 1).replace(
                     "CREATE INDEX ", "CREATE INDEX alone.", 1
@@ -296,7 +298,9 @@ def memory(url: Callable[[], Any], folder: Path, items: int) -> list[Row]:
     rows = []
     for place, name in enumerate(("import", "export")):
         small, large = peaks[0][place], peaks[1][place]
-        row = Row(f"peak memory of an {name}, {items:,} against {max(items // 100, 100):,}", small, large, "MB")
+        row = Row(
+            f"peak memory of an {name}, {items:,} against {max(items // 100, 100):,}", small, large, "MB"
+        )
         row.ratio = large / small
         row.target, row.met = "<= 1.3", row.ratio <= 1.3
         rows.append(row)
@@ -400,7 +404,11 @@ def databases(kind: str) -> Iterator[Callable[[], Any]]:
 
 def compare(kind: str, items: int, *, with_memory: bool) -> list[Row]:
     """Run the whole benchmark on one database; return its rows."""
-    with databases(kind) as make, tempfile.TemporaryDirectory(prefix="tracker-bench-") as name, ExitStack() as stack:
+    with (
+        databases(kind) as make,
+        tempfile.TemporaryDirectory(prefix="tracker-bench-") as name,
+        ExitStack() as stack,
+    ):
         folder = Path(name)
         print(f"-- {kind}, {items:,} items", file=sys.stderr)
         small = stack.enter_context(_side(make, folder / "small"))
@@ -448,9 +456,13 @@ def _add_organisations(floor: Floor) -> None:
 
 def main(arguments: list[str] | None = None) -> list[Row]:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--database", default="", help="sqlite, postgresql, or the address of a server; both if left out")
+    parser.add_argument(
+        "--database", default="", help="sqlite, postgresql, or the address of a server; both if left out"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the tables of docs/performance.md")
     parser.add_argument("--no-memory", action="store_true", help="leave out the measuring of memory")
     parser.add_argument("--measure", nargs=2, metavar=("URL", "CSV"), help=argparse.SUPPRESS)

@@ -39,7 +39,10 @@ def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, s
     if not wanted or not rights(reading).may("view", tracker):
         return {}
     naming = kept(
-        reading, ("names", tracker.id), lambda: _naming(reading, tracker), statement=lambda made: made.statement
+        reading,
+        ("names", tracker.id),
+        lambda: _naming(reading, tracker),
+        statement=lambda made: made.statement,
     )
     rows = reading.execute(naming.statement, given(reading, wanted)).all()
     return {row[0]: naming.name(row) for row in rows}

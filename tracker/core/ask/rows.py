@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, SelectBase, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Executable, FromClause, Select, literal_column, select, union_all
 
 from tracker.core.access.clauses import as_system
 from tracker.core.access.rights import READ, rights
@@ -120,13 +120,15 @@ def lists(
     texts = [each for each in fields if _is_text(each)]
     if texts:
         statement = _lists_of(tracker, tuple(texts), reading.dialect)
-        for place, item_id, _position, value in sorted(reading.execute(statement, wanted).all(), key=_POSITION):
+        found_texts: list[Any] = sorted(reading.execute(statement, wanted), key=_POSITION)
+        for place, item_id, _position, value in found_texts:
             found[texts[place]].setdefault(item_id, []).append(value)
     for each in fields:
         if not _is_text(each):
             held, load = found[each], each.type.load
             statement = _lists_of(tracker, (each,), reading.dialect)
-            for row in sorted(reading.execute(statement, wanted).all(), key=_POSITION):
+            found_rows: list[Any] = sorted(reading.execute(statement, wanted), key=_POSITION)
+            for row in found_rows:
                 held.setdefault(row[1], []).append(load(row[3:]))
     return [{item_id: tuple(values) for item_id, values in found[each].items()} for each in fields]
 
@@ -138,9 +140,9 @@ def _is_text(field: BoundField) -> bool:
     return _is_as_stored(field) and field.main.storage is Storage.TEXT
 
 
-def _lists_of(tracker: Tracker, fields: tuple[BoundField, ...], dialect: str) -> SelectBase:
+def _lists_of(tracker: Tracker, fields: tuple[BoundField, ...], dialect: str) -> Executable:
     """Return the statement for the elements of some fields; made once."""
-    kept: dict[Any, SelectBase] = vars(tracker).setdefault("_lists_of", {})
+    kept: dict[Any, Executable] = vars(tracker).setdefault("_lists_of", {})
     found = kept.get((fields, dialect))
     if found is None:
         parts = [_list_of(tracker, each, place, dialect) for place, each in enumerate(fields)]
@@ -152,6 +154,6 @@ def _list_of(tracker: Tracker, field: BoundField, place: int, dialect: str) -> S
     side = field.side
     needed = field.columns[:1] if _is_as_stored(field) else field.columns
     values = [side.c[each.name] for each in needed]
-    return select(
-        literal_column(str(place)).label("place"), side.c.item_id, side.c.position, *values
-    ).where(among(side.c.item_id, dialect), as_system(tracker))
+    return select(literal_column(str(place)).label("place"), side.c.item_id, side.c.position, *values).where(
+        among(side.c.item_id, dialect), as_system(tracker)
+    )

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, delete, insert, literal_column, text
+from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, delete, literal_column, text
+from sqlalchemy.dialects import postgresql, sqlite
 
+from tracker.core.access.inserting import insert_rows
 from tracker.core.access.rights import READ, rights
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
@@ -17,7 +19,7 @@ from tracker.core.design.words import CLASS_BITS, ITEM_BITS, MOST_CLASSES, class
 from tracker.fields.folding import fold
 
 LONGEST_WORD, LONGEST_BODY = 60, 200_000
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(rf"[^\W_]{{1,{LONGEST_WORD}}}")
 
 
 def documents(tracker: Tracker, values: Mapping[str, Any]) -> dict[int, str]:
@@ -25,17 +27,18 @@ def documents(tracker: Tracker, values: Mapping[str, Any]) -> dict[int, str]:
 
     This is the one definition of an item's search text.
     """
-    words: dict[int, list[str]] = {}
+    texts: dict[int, list[str]] = {}
     for key, number in classes(tracker).items():
         value = values.get(key)
         if value is not None:
-            words.setdefault(number, []).extend(split(tracker.fields[key].type.search_text(value)))
-    return {number: " ".join(found)[:LONGEST_BODY] for number, found in words.items() if found}
+            texts.setdefault(number, []).append(tracker.fields[key].type.search_text(value)[:LONGEST_BODY])
+    bodies = {number: " ".join(split("\n".join(found)))[:LONGEST_BODY] for number, found in texts.items()}
+    return {number: body for number, body in bodies.items() if body}
 
 
 def split(text: str) -> list[str]:
-    """Return the folded words of a text, each cut at 60 signs, so that both databases keep the same."""
-    return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text[:LONGEST_BODY]))]
+    """Return the folded words of a text, long ones in pieces of 60 signs, so that both databases keep the same."""
+    return _WORD.findall(fold(text[:LONGEST_BODY]))
 
 
 def searched_fields(tracker: Tracker) -> list[BoundField]:
@@ -50,31 +53,54 @@ def write_documents(
     change: ChangeSet, tracker: Tracker, values_by_id: Mapping[int, Mapping[str, Any]]
 ) -> None:
     """Put the documents of items in the place of their old ones."""
-    remove_documents(change, tracker, values_by_id)
-    add_documents(change, tracker, values_by_id.items())
+    rows = _rows(tracker, values_by_id.items())
+    written = {row["key"] for row in rows}
+    _remove(change, [key for key in _keys(tracker, values_by_id) if key not in written])
+    if rows:
+        change.execute(_PUT[change.dialect], rows)
 
 
 def add_documents(
     change: ChangeSet, tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]
 ) -> None:
     """Add the documents of items that have none yet."""
-    rows = [
+    rows = _rows(tracker, items)
+    if rows:
+        insert_rows(change, tables.search, rows)
+
+
+def _rows(tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    return [
         {"key": key_of(tracker.id, item_id, number), "body": body}
         for item_id, values in items
         for number, body in documents(tracker, values).items()
     ]
-    if rows:
-        change.execute(insert(tables.search).prefix_with(f"/*{MARK}*/"), rows)
+
+
+def _put(made: Any) -> Any:
+    statement = made(tables.search).prefix_with(f"/*{MARK}*/")
+    body = statement.excluded.body
+    return statement.on_conflict_do_update(
+        index_elements=["key"], set_={"body": body}, where=tables.search.c.body != body
+    )
+
+
+_PUT = {"sqlite": _put(sqlite.insert), "postgresql": _put(postgresql.insert)}
 
 
 def remove_documents(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None:
     """Remove the documents of items, whatever their class."""
+    _remove(change, _keys(tracker, ids))
+
+
+def _keys(tracker: Tracker, ids: Iterable[int]) -> list[int]:
+    """Return the keys that the documents of items may have."""
+    numbers = range(1 + max(classes(tracker).values(), default=0))
+    return [key_of(tracker.id, item_id, number) for item_id in ids for number in numbers]
+
+
+def _remove(change: ChangeSet, keys: Sequence[int]) -> None:
     table = tables.search
-    keys = [
-        key_of(tracker.id, item_id, number)
-        for item_id in ids
-        for number in range(1 + max(classes(tracker).values(), default=0))
-    ]
     for start in range(0, len(keys), 5000):
         change.execute(
             delete(table).where(
@@ -123,7 +149,9 @@ def _hits(reading: Reading, tracker: Tracker, query: str, open_classes: Sequence
     """A SELECT of the ids of matching items. Constants are literals: PostgreSQL plans them 3 to 6 times better."""
     low, high = key_of(tracker.id, 0), key_of(tracker.id + 1, 0) - 1
     numbers = ", ".join(map(str, open_classes))
-    words = [bindparam(name, match) for name, match in words_parameter(reading, tracker, query).items()]
+    words: list[BindParameter[str]] = [
+        bindparam(name, match) for name, match in words_parameter(reading, tracker, query).items()
+    ]
     if reading.dialect == "sqlite":
         item = f"(rowid >> {CLASS_BITS}) & {(1 << ITEM_BITS) - 1}"
         return text(

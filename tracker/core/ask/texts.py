@@ -45,7 +45,11 @@ def canonical_texts(field: BoundField, items: Sequence[Item]) -> list[str]:
     if type(field.type).text is FieldType.text and not field.sealed:
         return ["" if (value := item.values[key]) is None else str(value) for item in items]
     return [
-        "" if (value := item.values[key]) is None else field.text(value) if isinstance(value, Masked) else text(value)
+        ""
+        if (value := item.values[key]) is None
+        else field.text(value)
+        if isinstance(value, Masked)
+        else text(value)
         for item in items
     ]
 

@@ -107,6 +107,7 @@ class ChangeSet(Reading):
         self.quiet = quiet
         self.counts: defaultdict[int, Counts] = defaultdict(Counts)
         self._id = resumed
+        self._resumed = resumed is not None
 
     @property
     def id(self) -> int:
@@ -123,7 +124,7 @@ class ChangeSet(Reading):
     def open(self, state: Literal["open", "done"]) -> int:
         """Make the row in the given state and return its id."""
         made = self.execute(
-            insert(tables.change_set).returning(tables.change_set.c.id),
+            _NEW_CHANGE_SET,
             {
                 "at": self.now,
                 "actor_id": self.actor.user_id,
@@ -148,7 +149,7 @@ class ChangeSet(Reading):
     def queue(self, topic: str, payload: Mapping[str, Any], *, dedupe: str | None = None) -> None:
         """Put a job into the outbox; it exists when, and only when, this transaction commits."""
         self.execute(
-            insert(tables.job),
+            _NEW_JOB,
             {
                 "topic": topic,
                 "payload": dict(payload),
@@ -161,16 +162,22 @@ class ChangeSet(Reading):
         )
 
     def finish(self) -> None:
-        """Write down what was touched, and tell the outbox once. Called by the workspace before commit."""
+        """Write down what was touched, and tell the outbox once, if anyone listens.
+
+        Called by the workspace before commit.
+        """
         for tracker_id, counts in self.counts.items():
             self._add_touched(tracker_id, counts)
-        if self.counts and not self.quiet:
+        if self.counts and not self.quiet and self.workspace.hooks.asked("items_changed"):
             self.queue("items_changed", {"change_set": self.id, "trackers": sorted(self.counts)})
         self.counts.clear()
 
     def _add_touched(self, tracker_id: int, counts: Counts) -> None:
         table = tables.touched
         values = vars(counts)
+        if not self._resumed:
+            self.execute(_NEW_TOUCHED, {"change_set_id": self.id, "tracker_id": tracker_id, **values})
+            return
         here = (table.c.change_set_id == self.id) & (table.c.tracker_id == tracker_id)
         added = self.execute(
             update(table)
@@ -178,7 +185,7 @@ class ChangeSet(Reading):
             .values({name: table.c[name] + number for name, number in values.items()})
         )
         if not added.rowcount:
-            self.execute(insert(table), {"change_set_id": self.id, "tracker_id": tracker_id, **values})
+            self.execute(_NEW_TOUCHED, {"change_set_id": self.id, "tracker_id": tracker_id, **values})
 
     def _read_versions(self) -> Versions:
         # On PostgreSQL a share of this row keeps designers out until we have committed, and a designer
@@ -197,6 +204,9 @@ class ChangeSet(Reading):
 _VERSIONS = select(tables.version.c.design, tables.version.c.grants, tables.version.c.plugins)
 _VERSIONS_SHARED = _VERSIONS.with_for_update(read=True, key_share=True)
 _VERSIONS_ALONE = _VERSIONS.with_for_update()
+_NEW_CHANGE_SET = insert(tables.change_set).returning(tables.change_set.c.id)
+_NEW_TOUCHED = insert(tables.touched)
+_NEW_JOB = insert(tables.job)
 
 
 def utc_now() -> datetime:

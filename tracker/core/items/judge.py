@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, not_, select
+from sqlalchemy import Select, and_, not_, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import rights
 from tracker.core.access.system import condition, system_scope
+from tracker.core.ask.among import among, given
+from tracker.core.ask.kept import kept
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.conditions import holds
 from tracker.errors import DesignChanged, Invalid
-from tracker.fields.base import Step
+from tracker.fields.base import FieldType, Step
 from tracker.i18n import Message, _
 
 Values = Mapping[str, Any]
@@ -71,23 +73,38 @@ def require_filled(
 
     :param only: the fields that are being written; None checks all, as on creation.
     """
-    for index, values in enumerate(items):
-        for key, each in tracker.fields.items():
-            asked = each.definition.required and each.writable and (only is None or key in only)
-            if asked and values.get(key) is None and is_asked_for(reading, tracker, each, values):
-                refusals.add(index, key, _("Fill in %(label)s.", label=each.label))
-            if values.get(key) is not None and not each.sealed and (only is None or key in only):
-                for other in each.type.required_with(values[key]):
-                    if other in tracker.fields and values.get(other) is None:
-                        refusals.add(
-                            index,
-                            other,
-                            _(
-                                "Fill in %(other)s too: %(label)s asks for it.",
-                                other=tracker.fields[other].label,
-                                label=each.label,
-                            ),
-                        )
+    required = [each for each in tracker.fields.values() if each.definition.required and each.writable]
+    for each in required:
+        for index, values in enumerate(items) if only is None or each.key in only else ():
+            if values.get(each.key) is None and is_asked_for(reading, tracker, each, values):
+                refusals.add(index, each.key, _("Fill in %(label)s.", label=each.label))
+    for each in _overriding(tracker, "required_with"):
+        for index, values in enumerate(items) if only is None or each.key in only else ():
+            if values.get(each.key) is not None:
+                _require_with(tracker, each, values, refusals, index=index)
+
+
+def _require_with(
+    tracker: Tracker, each: BoundField, values: Values, refusals: Refusals, *, index: int
+) -> None:
+    for key in each.type.required_with(values[each.key]):
+        other = tracker.fields.get(key)
+        if other is not None and values.get(key) is None:
+            sentence = _("Fill in %(other)s too: %(label)s asks for it.", other=other.label, label=each.label)
+            refusals.add(index, key, sentence)
+
+
+def _overriding(tracker: Tracker, method: str) -> list[BoundField]:
+    """Return the fields whose type has its own say in something that others leave open."""
+    kept: dict[str, list[BoundField]] = vars(tracker).setdefault("_overriding", {})
+    if method not in kept:
+        default = getattr(FieldType, method)
+        kept[method] = [
+            each
+            for each in tracker.fields.values()
+            if getattr(type(each.type), method) is not default and not each.sealed
+        ]
+    return kept[method]
 
 
 def is_asked_for(reading: Reading, tracker: Tracker, field: BoundField, values: Values) -> bool:
@@ -99,12 +116,15 @@ def check_steps(
     reading: Reading, tracker: Tracker, old: Values | None, new: Values, *, refusals: Refusals, index: int = 0
 ) -> None:
     """Refuse changes that a type's options forbid, such as a transition between two states."""
+    stepping = _overriding(tracker, "allow")
+    if not stepping:
+        return
     mine = rights(reading)
     groups = None if mine.unbounded else mine.group_keys
-    for key, value in new.items():
-        each = tracker.fields[key]
+    for each in stepping:
+        key, value = each.key, new.get(each.key)
         before = None if old is None else old.get(key)
-        if each.sealed or value is None or value == before:
+        if value is None or value == before:
             continue
         try:
             each.type.allow(Step(before, value, groups))
@@ -144,11 +164,10 @@ def _there(change: ChangeSet, field: BoundField, wanted: set[int]) -> set[int]:
         target = trackers(change).by_key.get(field.type.options.to)
         if target is None:
             return set()
-        table = target.table
-        seen = and_(clauses.where(change, "view", target), table.c.deleted_cs.is_(None))
-        statement = select(table.c.id).where(table.c.id.in_(sorted(wanted)), seen)
-        # The targets are held until we commit, so that nobody trashes them under our hands.
-        return set(change.execute(statement.with_for_update(read=True, key_share=True)).scalars())
+        statement = kept(
+            change, ("there", target), lambda: _targets_there(change, target), statement=lambda made: made
+        )
+        return set(change.execute(statement, given(change, sorted(wanted))).scalars())
     if field.refers == "group":
         return wanted & {group.id for group in trackers(change).design.groups}
     known = tables.file if field.refers == "file" else tables.user
@@ -157,6 +176,14 @@ def _there(change: ChangeSet, field: BoundField, wanted: set[int]) -> set[int]:
         # Only a file of this very change set: a number that someone guessed opens nobody's file.
         statement = statement.where(known.c.created_cs == change.id)
     return set(change.execute(statement).scalars())
+
+
+def _targets_there(change: ChangeSet, target: Tracker) -> Select[Any]:
+    table = target.table
+    seen = and_(clauses.where(change, "view", target), table.c.deleted_cs.is_(None))
+    # The targets are held until we commit, so that nobody trashes them under our hands.
+    held = select(table.c.id).where(among(table.c.id, change.dialect), seen)
+    return held.with_for_update(read=True, key_share=True)
 
 
 def check_rules(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None:

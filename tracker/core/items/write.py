@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, Update, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
+from tracker.core.access.inserting import insert_rows
 from tracker.core.access.rights import require, require_fields, rights
 from tracker.core.ask import search
+from tracker.core.ask.among import among, given
+from tracker.core.ask.kept import kept
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base import tables
@@ -148,7 +151,6 @@ def save_difference(
 
     :param sealed: columns of sealed fields as they stand in history: name to [old, new].
     """
-    table = tracker.table
     row, diff = _row_difference(change, tracker, old, values)
     for name, pair in (sealed or {}).items():
         row[name], diff[name] = pair[1], list(pair)
@@ -164,18 +166,7 @@ def save_difference(
         ]
     if not diff:
         return old.version
-    # Right and version sit in the WHERE: a check before and a write after are two moments.
-    try:
-        saved = change.execute(
-            update(table)
-            .where(table.c.id == old.id, table.c.version == old.version, table.c.deleted_cs.is_(None))
-            .where(clauses.where(change, "change", tracker))
-            .values(**row, version=old.version + 1, changed_cs=change.id)
-        )
-    except IntegrityError as error:
-        raise already_used(tracker, error) from error
-    if saved.rowcount == 0:
-        raise refusal(change, tracker, old.id, old.version)
+    _save_row(change, tracker, old, row)
     for key, value in sides.items():
         _replace_side(change, tracker, tracker.all_fields[key], old.id, value=value)
     record(change, tracker, old.id, version=old.version + 1, diff=diff)
@@ -188,13 +179,40 @@ def save_difference(
     return old.version + 1
 
 
+def _save_row(change: ChangeSet, tracker: Tracker, old: Item, row: rows.Row) -> None:
+    # Right and version sit in the WHERE: a check before and a write after are two moments.
+    place = {"old_id": old.id, "old_version": old.version}
+    try:
+        saved = change.execute(
+            kept(change, ("change", tracker), lambda: _saving(change, tracker), statement=lambda made: made),
+            {**place, **row, "version": old.version + 1, "changed_cs": change.id},
+        )
+    except IntegrityError as error:
+        raise already_used(tracker, error) from error
+    if saved.rowcount == 0:
+        raise refusal(change, tracker, old.id, old.version)
+
+
+def _saving(change: ChangeSet, tracker: Tracker) -> Update:
+    """Return the UPDATE of one item; which columns it sets is told by the parameters it is run with."""
+    table = tracker.table
+    return (
+        update(table)
+        .where(table.c.id == bindparam("old_id", type_=tables.Id))
+        .where(table.c.version == bindparam("old_version", type_=tables.Id), table.c.deleted_cs.is_(None))
+        .where(clauses.where(change, "change", tracker))
+    )
+
+
+_NEW_REVISION = insert(tables.revision).prefix_with(f"/*{MARK}*/")
+
+
 def record(
     change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]
 ) -> None:
     """Keep what a change did to an item: {physical column: [old, new]} in JSON forms."""
-    statement = insert(tables.revision).prefix_with(f"/*{MARK}*/")
     change.execute(
-        statement,
+        _NEW_REVISION,
         {
             "tracker_id": tracker.id,
             "item_id": item_id,
@@ -263,7 +281,7 @@ def _insert(
     ]
     rows.fill_rows(change, tracker, made, items)
     try:
-        change.execute(clauses.inserting(tracker, tracker.table), made)
+        insert_rows(change, tracker.table, made, marked=tracker.table_name)
     except IntegrityError as error:
         raise already_used(tracker, error) from error
     for each in tracker.sides:
@@ -273,7 +291,7 @@ def _insert(
             for row in rows.side_rows(each, item_id, values.get(each.key))
         ]
         if elements:
-            change.execute(clauses.inserting(tracker, each.side), elements)
+            insert_rows(change, each.side, elements, marked=tracker.table_name)
     search.add_documents(change, tracker, zip(ids, items, strict=True))
     return ids
 
@@ -282,13 +300,19 @@ def _require_granted(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) ->
     """Refuse when one of the new items lies outside the scopes in which the actor may create."""
     if "all" in rights(change).scopes_for("create", tracker):
         return
-    table = tracker.table
-    clause = clauses.where(change, "create", tracker, form="set")
     granted = change.execute(
-        select(func.count()).select_from(table).where(table.c.id.in_(ids), clause)
+        kept(change, ("created", tracker), lambda: _counting(change, tracker), statement=lambda made: made),
+        given(change, ids),
     ).scalar_one()
     if granted != len(ids):
         raise Forbidden("create", f"this {tracker.title_one}")
+
+
+def _counting(change: ChangeSet, tracker: Tracker) -> Select[Any]:
+    """Return how to count those of some new items that the actor may create."""
+    table = tracker.table
+    clause = clauses.where(change, "create", tracker, form="set")
+    return select(func.count()).select_from(table).where(among(table.c.id, change.dialect), clause)
 
 
 # -- changing ---------------------------------------------------------------------------------
