@@ -1,10 +1,10 @@
-"""The system tables of the first version."""
+"""The system tables of the first version, as plain SQL beside this file; later files change them."""
 
 from __future__ import annotations
 
-from alembic import op
+from pathlib import Path
 
-from tracker.core.base import tables
+from alembic import op
 
 revision = "0001"
 down_revision = None
@@ -13,7 +13,7 @@ down_revision = None
 def upgrade() -> None:
     """Make every system table, the word index and the one row of versions."""
     connection = op.get_bind()
-    tables.metadata.create_all(connection, checkfirst=False)
-    for statement in tables.SEARCH_DDL[connection.dialect.name]:
-        op.execute(statement)
-    op.bulk_insert(tables.version, [{"id": 1, "design": 1, "grants": 1, "plugins": 1}])
+    statements = Path(__file__).with_name(f"0001_{connection.dialect.name}.sql").read_text(encoding="utf-8")
+    for statement in statements.split("\n;\n"):
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("INSERT INTO sys_version (id, design, grants, plugins) VALUES (1, 1, 1, 1)")
