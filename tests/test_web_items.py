@@ -298,6 +298,29 @@ def test_owner_and_group_are_asked_only_of_those_with_a_choice(web_ground, signe
     assert refused.status_code == 422
 
 
+def test_numbers_and_signs_that_no_database_holds_are_no_fault_of_ours(staff, marta):
+    for address in (
+        "/t/person/99999999999999999999999",
+        "/t/person/0",
+        "/t/person/new?from=99999999999999999999",
+    ):
+        assert staff.get(address).status_code in (200, 404, 405)
+    for address in (
+        "/t/person/pick?q=%00%F0",
+        f"/t/person/{marta}?as_of=9999-12-31",
+        f"/t/person/{marta}?as_of=0001-01-01",
+    ):
+        assert staff.get(address).status_code == 200
+    answer = staff.post("/t/person/new", {"v.name": "Ada", "v.household": "9" * 30, "reason": "a\x00b"})
+    assert answer.status_code == 422
+    assert (
+        staff.post(
+            "/t/person/new", {"v.name": "Ada", "v.household": "9" * 18, "reason": "a\x00b"}
+        ).status_code
+        == 422
+    )
+
+
 # -- trash and past -------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from tracker.fields.keys import key_for
 from tracker.i18n import _
 from tracker.web.admin import bp
 from tracker.web.design.saving import opened, save_design, version_text
+from tracker.web.forms.typed import line
 from tracker.web.toasts import toast
 
 ACTIONS = (
@@ -57,7 +58,7 @@ def show_groups() -> ResponseReturnValue:
 def add_group() -> ResponseReturnValue:
     """Add a group and go to its page."""
     _reading, design = opened()
-    title = " ".join(request.form.get("title", "").split())[:200]
+    title = line(request.form.get("title"))
     if not title:
         return _groups_page({"title": ["Give the group a title, such as Staff."]}, status=422)
     key = key_for(title, taken={group.key for group in design.groups}, prefix="group", reserved=())
@@ -81,12 +82,12 @@ def save_group(key: str) -> ResponseReturnValue:
     """Save title, included groups and rights of a group."""
     _reading, design = opened()
     held = design.group(key)
-    title = " ".join(request.form.get("title", "").split())[:200]
+    title = line(request.form.get("title"))
     known = {group.key for group in design.groups} - _with_all_above(design, key)
     made = replace(
         held,
         title=title,
-        help=request.form.get("help", "").strip()[:1000],
+        help=line(request.form.get("help"), 1000),
         includes=tuple(each for each in request.form.getlist("includes") if each in known),
         grants=_granted(held, design),
     )

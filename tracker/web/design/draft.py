@@ -23,6 +23,7 @@ from tracker.web.design.options import OptionsForm
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input
 from tracker.web.forms.making import draws, form_data, make_input, offer
+from tracker.web.forms.typed import line, lines
 
 Errors = dict[str, list[str]]
 
@@ -79,7 +80,7 @@ class FieldDraft:
     # -- reading ------------------------------------------------------------------------------
 
     def _typed(self, start: FieldDef, sent: MultiDict[str, str]) -> FieldDef:
-        label = " ".join(str(sent.get("label", "")).split())[:200]
+        label = line(sent.get("label"))
         taken = {each.key for each in self.tracker.fields}
         key = start.key or key_for(label, taken=taken, prefix=self.tracker.key)
         storing = not (self.cls.computed or self.cls.generated)
@@ -88,15 +89,15 @@ class FieldDraft:
             start,
             key=key,
             label=label,
-            help=str(sent.get("help", "")).strip()[:1000],
-            section=" ".join(str(sent.get("section", "")).split())[:100],
+            help=line(sent.get("help"), 1000),
+            section=line(sent.get("section"), 100),
             options=self.options.options,
             required=storing and bool(sent.get("required")),
             unique=bool(sent.get("unique")) and (self.cls.uniqueable or sealed or self.always_sealed),
             indexed=bool(sent.get("indexed")) and self.cls.sortable and not (sealed or self.cls.computed),
             encrypted=sealed,
             search="exact" if sent.get("exact") and (sealed or self.always_sealed) else "",
-            show_if=str(sent.get("show_if", "")).strip() if storing else "",
+            show_if=lines(sent.get("show_if"), 5000) if storing else "",
             grants=self._grants(start, sent),
             default_level=str(sent.get("default_level", "")),
         )

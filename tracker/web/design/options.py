@@ -18,6 +18,7 @@ from tracker.fields.choices import State, StateList
 from tracker.fields.keys import key_for
 from tracker.fields.options import NEW_TONES, Day, Name, Option, OptionList
 from tracker.fields.places import country_names
+from tracker.web.forms.typed import line, lines
 
 BLANK_ROWS = 3
 END = "."  # in "may become": nothing, it ends here
@@ -226,7 +227,7 @@ def _read(each: OptionInput, sent: MultiDict[str, str]) -> Any:
         return _read_rows(each, sent)
     if each.look == "flag":
         return bool(sent.get(each.id))
-    text = str(sent.get(each.id, "")).strip()
+    text = lines(sent.get(each.id), 5000)
     if each.look == "number" and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
     return text or None
@@ -244,8 +245,8 @@ def _read_rows(each: OptionInput, sent: MultiDict[str, str]) -> list[dict[str, A
     taken: set[str] = {str(sent.get(f"{each.id}.{number}.key") or "") for number in numbers}
     for number in numbers:
         base = f"{each.id}.{number}"
-        label = " ".join(str(sent.get(f"{base}.label", "")).split())
-        key = str(sent.get(f"{base}.key") or "")
+        label = line(sent.get(f"{base}.label"))
+        key = line(sent.get(f"{base}.key"))
         if not label:
             continue
         if not key:
@@ -257,8 +258,8 @@ def _read_rows(each: OptionInput, sent: MultiDict[str, str]) -> list[dict[str, A
         if each.look == "states" and sent.get(f"{base}.rules"):
             row |= _read_rules(base, sent)
         rows.append(row)
-    for line in str(sent.get(f"{each.id}.more", "")).splitlines():
-        label = " ".join(line.split())
+    for typed in lines(sent.get(f"{each.id}.more"), 100_000).splitlines():
+        label = line(typed)
         if label and label.casefold() not in {row["label"].casefold() for row in rows}:
             key = key_for(label, taken=taken, prefix="option", reserved=())
             taken.add(key)

@@ -22,6 +22,7 @@ from tracker.i18n import _
 from tracker.web.assets import icon
 from tracker.web.design import bp, fields
 from tracker.web.design.saving import opened, save_design, version_text
+from tracker.web.forms.typed import line, lines
 from tracker.web.toasts import toast
 
 __all__ = ["bp", "fields"]
@@ -59,7 +60,7 @@ def create() -> ResponseReturnValue:
     made, errors = _typed(TrackerDef(key="", title=""), design)
     if not errors:
         key = key_for(made.title_one or made.title, taken=set(design.by_key), prefix="tracker")
-        label = " ".join(request.form.get("first", "").split())[:200] or "Name"
+        label = line(request.form.get("first")) or "Name"
         first = fields.first_field(label, made.title)
         made = replace(
             made,
@@ -125,9 +126,7 @@ def retire(key: str) -> ResponseReturnValue:
 
 def _typed(held: TrackerDef, design: Design) -> tuple[TrackerDef, Errors]:
     """Return the tracker as it was typed, with what has to be mended."""
-    text = {
-        name: " ".join(request.form.get(name, "").split())[:200] for name in ("title", "title_one", "menu")
-    }
+    text = {name: line(request.form.get(name)) for name in ("title", "title_one", "menu")}
     errors: Errors = {}
     if not text["title"]:
         errors["title"] = ["Give it a title, such as People."]
@@ -148,7 +147,7 @@ def _typed(held: TrackerDef, design: Design) -> tuple[TrackerDef, Errors]:
         title_one=text["title_one"],
         menu=text["menu"],
         icon=icon if icon in ICONS or icon == held.icon else "table",
-        help=request.form.get("help", "").strip()[:2000],
+        help=lines(request.form["help"]) if "help" in request.form else held.help,
     )
     return made, errors
 
@@ -164,8 +163,8 @@ def _rules(held: TrackerDef) -> tuple[RuleDef, ...]:
     by_key = {each.key: each for each in held.rules}
     found: list[RuleDef] = []
     for number in range(len(held.rules) + BLANK_RULES):
-        check = request.form.get(f"rule.{number}.check", "").strip()
-        message = request.form.get(f"rule.{number}.message", "").strip()
+        check = lines(request.form.get(f"rule.{number}.check"), 5000)
+        message = line(request.form.get(f"rule.{number}.message"), 500)
         if not (check or message):
             continue
         known = by_key.get(request.form.get(f"rule.{number}.key", ""))

@@ -23,6 +23,7 @@ from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input, Parts
 from tracker.web.forms.making import SHORT, country_choices, draws, form_data, make_input, offer
 from tracker.web.forms.placing import PlacingChoice
+from tracker.web.forms.typed import line
 
 COUNTED = ("no", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
@@ -87,7 +88,7 @@ class ItemForm(BaseForm):
         self.version = _whole(formdata.get("version")) if formdata is not None else None
         if self.version is None and item is not None:
             self.version = item.version
-        self.reason = str(formdata.get("reason", "")).strip()[:500] if formdata is not None else ""
+        self.reason = line(formdata.get("reason"), 500) if formdata is not None else ""
         self.whole = bool(formdata.get("whole")) if formdata is not None else False
         self.placing = PlacingChoice.of(reading, item, formdata)
         self.sentences: list[str] = []

@@ -18,7 +18,7 @@ from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, Tracke
 from tracker.i18n import _
 from tracker.web.asking import changing
 from tracker.web.forms.form import ItemForm
-from tracker.web.items import bp, conflict
+from tracker.web.items import ITEM, bp, conflict
 from tracker.web.items.page import item_page
 from tracker.web.showing import is_partial, to_item
 from tracker.web.toasts import toast
@@ -55,7 +55,7 @@ def create(name: str) -> ResponseReturnValue:
     return redirect(to_item(name, made), 303)
 
 
-@bp.get("/<int:item_id>/edit")
+@bp.get(f"{ITEM}/edit")
 def edit(name: str, item_id: int) -> ResponseReturnValue:
     """Show the form of an item."""
     reading: Reading = g.reading()
@@ -64,7 +64,7 @@ def edit(name: str, item_id: int) -> ResponseReturnValue:
     return _form_page(form, title=_title(reading, form))
 
 
-@bp.post("/<int:item_id>")
+@bp.post(f"{ITEM}")
 def save(name: str, item_id: int) -> ResponseReturnValue:
     """Save the form of an item; a refused form comes back filled in, one that came late as a conflict."""
     reading: Reading = g.reading()
@@ -114,7 +114,7 @@ def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue
 
 
 @bp.post("/check", defaults={"item_id": None})
-@bp.post("/<int:item_id>/check")
+@bp.post(f"{ITEM}/check")
 def check(name: str, item_id: int | None) -> ResponseReturnValue:
     """Answer which conditional fields are asked for, given what is typed; without JavaScript as a whole page."""
     reading: Reading = g.reading()

@@ -73,7 +73,7 @@ class Related:
 
 
 def related(reading: Reading, tracker: Tracker, item: Item) -> list[Related]:
-    """Return the tabs of an item: links that the tracker names as fields first, then all others."""
+    """Return the tabs of an item that hold something, or may: links that it names as fields come first."""
     mine = rights(reading)
     labels: dict[tuple[str, str], str] = {}
     for each in tracker.fields.values():
@@ -104,7 +104,7 @@ def related(reading: Reading, tracker: Tracker, item: Item) -> list[Related]:
                 item.id,
             )
         )
-    return tabs
+    return [each for each in tabs if each.count.n or each.may_add]
 
 
 def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> Related:

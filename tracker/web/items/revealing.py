@@ -18,7 +18,7 @@ from tracker.core.items.reveal import mask, may_reveal, reveal
 from tracker.errors import Forbidden, Invalid, Refused, Unknown
 from tracker.i18n import Message, _
 from tracker.web.asking import WEB, changing
-from tracker.web.items import bp
+from tracker.web.items import ITEM, bp
 from tracker.web.items.page import Fact, item_page
 from tracker.web.showing import is_partial, to_item
 
@@ -27,7 +27,7 @@ SHOWN_S = 30
 FREE_TRIES = 5
 
 
-@bp.post("/<int:item_id>/reveal/<key>")
+@bp.post(f"{ITEM}/reveal/<key>")
 def show_value(name: str, item_id: int, key: str) -> Response:
     """Show one sealed value; recorded before it is shown, kept by no browser, gone after 30 seconds."""
     reading: Reading = g.reading()

@@ -18,7 +18,8 @@ from tracker.errors import Invalid, Refused
 from tracker.i18n import _
 from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
-from tracker.web.items import bp, editing, revealing
+from tracker.web.forms.typed import line
+from tracker.web.items import ITEM, bp, editing, revealing
 from tracker.web.items.page import item_page, panels
 from tracker.web.items.past import day_of, days, end_of
 from tracker.web.items.related import NEWEST, Related, filled, related
@@ -31,7 +32,7 @@ __all__ = ["bp", "editing", "revealing"]
 LAST = 5  # cards in the side column
 
 
-@bp.get("/<int:item_id>")
+@bp.get(f"{ITEM}")
 def show(name: str, item_id: int) -> ResponseReturnValue:
     """Show an item: its overview, or one of its tabs, with its history as a drawer or as of a day."""
     reading: Reading = g.reading()
@@ -74,7 +75,7 @@ def _newest(reading: Reading, tabs: list[Related], deleted: int | None, *, item:
     return filled(reading, tab, item, limit=NEWEST) if tab else None  # type: ignore[arg-type]
 
 
-@bp.get("/<int:item_id>/history")
+@bp.get(f"{ITEM}/history")
 def history(name: str, item_id: int) -> ResponseReturnValue:
     """Show what happened to an item, on a page of its own or as the drawer's content."""
     reading: Reading = g.reading()
@@ -86,7 +87,7 @@ def history(name: str, item_id: int) -> ResponseReturnValue:
     return render_template(template, page=page, history=found, drawer=is_partial())
 
 
-@bp.post("/<int:item_id>/trash")
+@bp.post(f"{ITEM}/trash")
 def trash(name: str, item_id: int) -> ResponseReturnValue:
     """Move an item to the trash and go to the list; a refusal is told on the item's page."""
     tracker = visible_tracker(g.reading(), name)
@@ -101,7 +102,7 @@ def trash(name: str, item_id: int) -> ResponseReturnValue:
     return redirect(to_tracker(name), 303)
 
 
-@bp.post("/<int:item_id>/restore")
+@bp.post(f"{ITEM}/restore")
 def restore(name: str, item_id: int) -> ResponseReturnValue:
     """Put an item back from the trash."""
     tracker = visible_tracker(g.reading(), name)
@@ -132,7 +133,7 @@ def pick(name: str) -> ResponseReturnValue:
     reading: Reading = g.reading()
     tracker = visible_tracker(reading, name)
     require(reading, "view", tracker)
-    hits = picks(reading, tracker, request.args.get("q", "")[:200], limit=HITS)
+    hits = picks(reading, tracker, line(request.args.get("q")), limit=HITS)
     return jsonify([hit._asdict() for hit in hits])
 
 
