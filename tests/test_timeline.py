@@ -323,6 +323,27 @@ def test_a_note_cannot_be_moved_to_another_item_through_the_engine(club):
         club.ground.change("timeline_note", made.note, club.staff, about=club.about(club.bob))
 
 
+def test_levels_of_fields_hold_for_notes_too(club):
+    made = club.keep(club.staff, text="for the board's eyes", pinned=True)
+    note = club.ground.design().tracker("timeline_note")
+    levels = {
+        "text": {"grants": {"edit": ("board",), "masked": ("guests", "staff")}},
+        "pinned": {"grants": {"edit": ("board",)}},
+    }
+    fields = tuple(replace(each, **levels.get(each.key, {})) for each in note.fields)
+    club.ground.configure(replace(note, fields=fields))
+
+    assert [str(each) for each in club.seen(club.guest)] == ["•••• •••• ••••"]
+    for write in (
+        lambda: club.keep(club.staff, text="x"),
+        lambda: notes.change_note(club.workspace, club.staff, made.note, Draft("x"), version=None),
+    ):
+        with pytest.raises(Forbidden):
+            write()
+    notes.change_note(club.workspace, club.both, made.note, Draft("y", pinned=False), version=None)
+    assert club.seen(club.board) == ["y"]
+
+
 @pytest.mark.parametrize(
     ("draft", "field"),
     [
@@ -646,8 +667,8 @@ def test_many_notes_go_on_behind_a_link_and_pinned_ones_stay_on_top(site):
     shown = staff.get(f"/t/person/{site.ann}").text
     assert shown.index("most important") < shown.index("note no 44 end")
     assert "note no 34 end" not in shown
-    older = shown.split(f'href="/p/timeline/on/person/{site.ann}?')[1].split('"')[0].replace("&amp;", "&")
-    page_2 = staff.get(f"/p/timeline/on/person/{site.ann}?{older}").text
+    older = shown.split(f'href="/p/timeline/on/person/{site.ann}?older=')[1].split('"')[0]
+    page_2 = staff.get(f"/p/timeline/on/person/{site.ann}?older={older}").text
     assert "note no 34 end" in page_2
     assert "note no 5 end" in page_2
     assert "note no 35 end" not in page_2

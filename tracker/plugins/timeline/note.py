@@ -32,6 +32,7 @@ from tracker.api import (
     as_system,
     change_item,
     create_item,
+    editable,
     get_item,
     in_the_name_of,
     matching,
@@ -61,7 +62,7 @@ BEHAVIOR = Behavior(
             "title_one": "Note",
             "icon": "note",
             "help": "What was said, written and agreed. Notes are kept on the page of what they are about.",
-            "menu": "Notes",
+            "menu": "More",
             "name": ["kind", "happened"],
             "fields": {
                 "kind": {
@@ -313,7 +314,7 @@ def keep_note(workspace: Workspace, actor: Actor, place: tuple[str, int], draft:
         if not there.may_comment:
             raise Forbidden("comment", f"this {there.tracker.title_one}")
         note = note_tracker(change)
-        values = note.collect(_texts(draft), _dialect(actor))
+        values = _judged(asking, note, draft)
         values["about"] = About(there.tracker.id, there.item.id)
         values.setdefault("happened", change.now)
         if values["happened"] is None:
@@ -342,7 +343,7 @@ def change_note(
     """
     with workspace.change(in_the_name_of(actor), door="web") as change:
         asking, note, held = _mending(change, actor, note_id)
-        values = note.collect(_texts(draft), _dialect(actor))
+        values = _judged(asking, note, draft)
         if "happened" in values and values["happened"] is None:
             values["happened"] = held.values["happened"]
         placing = None
@@ -420,7 +421,11 @@ def groups_of(reading: Reading) -> list[Any]:
     return [each for each in trackers(reading).design.groups if mine.unbounded or each.key in mine.groups]
 
 
-def _texts(draft: Draft) -> dict[str, Any]:
+def _judged(asking: Reading, note: Tracker, draft: Draft) -> dict[str, Any]:
+    """Return the values of a draft, of the fields that the actor may write.
+
+    :raises Forbidden: the text of notes is none of them.
+    """
     texts: dict[str, Any] = {"text": draft.text}
     for key in ("kind", "happened", "tags"):
         if getattr(draft, key) is not None:
@@ -429,11 +434,11 @@ def _texts(draft: Draft) -> dict[str, Any]:
         texts["tags"] = texts["tags"].replace(",", ";")
     if draft.pinned is not None:
         texts["pinned"] = "true" if draft.pinned else "false"
-    return texts
-
-
-def _dialect(actor: Actor) -> TextDialect:
-    return TextDialect(zone=str(actor.reader.zone))
+    open_to = {each.key for each in editable(asking, note)}
+    if "text" not in open_to:
+        raise Forbidden("write", "notes")
+    dialect = TextDialect(zone=str(asking.actor.reader.zone))
+    return note.collect({key: text for key, text in texts.items() if key in open_to}, dialect)
 
 
 def _known(note: Tracker, values: Mapping[str, Any]) -> dict[str, Any]:

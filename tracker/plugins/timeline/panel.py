@@ -80,6 +80,7 @@ class Notes:
     box: Box | None
     shown: Sequence[Shown]
     older: str = ""  # mark of the next page
+    here: str = ""  # mark of this page
 
 
 def render(reading: Reading, tracker: Tracker, item: Item) -> Markup | None:
@@ -115,6 +116,7 @@ def notes_about(
         (box or box_for(reading)) if place.may_comment else None,
         list(by_id.values()),
         mark_of(found[-1]) if more else "",
+        older if mark else "",
     )
 
 
@@ -187,7 +189,7 @@ def box_for(
 ) -> Box:
     """Return the box to write a note."""
     kinds = note_tracker(reading).field("kind").type.control().choices
-    readers = [(EVERYONE, "Everyone here")]
+    readers = [(EVERYONE, "Everyone")]
     readers += [(f"{GROUP}:{each.key}", each.title) for each in groups_of(reading)]
     return Box(kinds, [*readers, (ME, "Only you")], typed or {}, wrong, answers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -45,7 +46,10 @@ def show_all() -> ResponseReturnValue:
 @bp.get("/on/<key>/<int:item_id>")
 def show_on(key: str, item_id: int) -> ResponseReturnValue:
     """Show all notes about one item."""
-    return _notes_on(g.reading(), notes.find_place(g.reading(), key, item_id))
+    reading: Reading = g.reading()
+    place = notes.find_place(reading, key, item_id)
+    answered = _number(request.args.get("answer", ""))
+    return _notes_on(reading, place, box=None if answered is None else box_for(reading, answers=answered))
 
 
 @bp.get("/about/<int:tracker_id>/<int:item_id>")
@@ -88,7 +92,9 @@ def change(note_id: int) -> ResponseReturnValue:
     place = notes.place_of_note(reading, held)
     draft = _draft(held, reading)
     try:
-        kept = notes.change_note(g.workspace, g.actor, note_id, draft, version=_version())
+        kept = notes.change_note(
+            g.workspace, g.actor, note_id, draft, version=_number(request.form.get("version", ""))
+        )
     except (Invalid, Stale) as error:
         sentences = (
             _sentences(error)
@@ -114,7 +120,6 @@ def trash(note_id: int) -> ResponseReturnValue:
 
 def _draft(held: Item | None = None, reading: Reading | None = None) -> Draft:
     form = request.form
-    answered = form.get("reply_to", "")
     happened = form.get("happened")
     if held is not None and reading is not None and happened == _typed(reading, held)["happened"]:
         happened = None  # a form shows minutes; the seconds of what is kept stay
@@ -125,12 +130,11 @@ def _draft(held: Item | None = None, reading: Reading | None = None) -> Draft:
         happened=happened,
         tags=form.get("tags"),
         pinned=form.get("pinned") == "1" if "with_pinned" in form else None,
-        reply_to=int(answered) if answered.isascii() and answered.isdigit() and len(answered) < 19 else None,
+        reply_to=_number(form.get("reply_to", "")),
     )
 
 
-def _version() -> int | None:
-    text = request.form.get("version", "")
+def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
@@ -143,14 +147,16 @@ def _typed(reading: Reading, held: Item) -> Mapping[str, str]:
     values = held.values
     group = next((each.key for each in notes.groups_of(reading) if each.id == held.group_id), "")
     seen_by = f"{notes.GROUP}:{group}" if values["seen_by"] == notes.GROUP and group else values["seen_by"]
-    happened = values["happened"].astimezone(reading.actor.reader.zone)
+    happened = values["happened"]
+    if isinstance(happened, datetime):  # not one that is masked
+        happened = happened.astimezone(reading.actor.reader.zone).strftime("%Y-%m-%dT%H:%M")
     return {
-        "text": values["text"],
-        "kind": values["kind"],
+        "text": str(values["text"]),
+        "kind": str(values["kind"]),
         "seen_by": seen_by,
-        "happened": happened.strftime("%Y-%m-%dT%H:%M"),
-        "tags": ", ".join(values["tags"] or ()),
-        "pinned": "1" if values["pinned"] else "",
+        "happened": str(happened),
+        "tags": ", ".join(values["tags"]) if isinstance(values["tags"], tuple) else "",
+        "pinned": "1" if values["pinned"] is True else "",
     }
 
 
