@@ -82,10 +82,7 @@ class Bench:
         floor(), ours()
         for _round in range(ROUNDS):
             for place, run in enumerate((floor, ours)):
-                began = time.perf_counter()
-                for _time in range(many):
-                    run()
-                taken[place].append((time.perf_counter() - began) / many)
+                taken[place].append(median(_seconds(run) for _time in range(many)))
         one, other = median(taken[0]), median(taken[1])
         return Row(name, one, other, ratio=other / one)
 
@@ -230,6 +227,12 @@ class Bench:
         row = Row("a revision of 2 fields, bytes", floor, ours, "bytes", "<= 300", ours <= 300)
         row.note = "a creation writes none"
         self.add(row)
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
 
 
 def _analyze(bench: Bench) -> None:

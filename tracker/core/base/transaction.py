@@ -18,6 +18,7 @@ from tracker.core.base.house import House, house
 if TYPE_CHECKING:
     from tracker.core.base.workspace import Workspace
 
+LARGE = 10_000  # items of one tracker, after which a change set has the database take stock anew
 Door = Literal["web", "rest", "cli", "engine"]
 ChangeKind = Literal["save", "bulk", "import", "design", "grants", "profile", "demo", "undo"]
 
@@ -108,6 +109,7 @@ class ChangeSet(Reading):
         self.counts: defaultdict[int, Counts] = defaultdict(Counts)
         self._id = resumed
         self._resumed = resumed is not None
+        self._ends = True  # no more transactions follow that belong to this change set
 
     @property
     def id(self) -> int:
@@ -145,6 +147,7 @@ class ChangeSet(Reading):
             .where(tables.change_set.c.id == self.id)
             .values(place=dict(place), state=state)
         )
+        self._ends = state != "open"
 
     def queue(self, topic: str, payload: Mapping[str, Any], *, dedupe: str | None = None) -> None:
         """Put a job into the outbox; it exists when, and only when, this transaction commits."""
@@ -170,7 +173,36 @@ class ChangeSet(Reading):
             self._add_touched(tracker_id, counts)
         if self.counts and not self.quiet and self.workspace.hooks.asked("items_changed"):
             self.queue("items_changed", {"change_set": self.id, "trackers": sorted(self.counts)})
+        if self._ends and self._id is not None:
+            self._refresh_statistics()
         self.counts.clear()
+
+    def _refresh_statistics(self) -> None:
+        """Have the database look again at what a large change set filled: its plans go by what it believes."""
+        touched = {tracker_id: sum(vars(counts).values()) for tracker_id, counts in self.counts.items()}
+        if self._resumed:
+            table = tables.touched
+            total = table.c.created + table.c.changed + table.c.trashed + table.c.restored
+            rows = self.execute(
+                select(table.c.tracker_id, total).where(table.c.change_set_id == self.id)
+            ).all()
+            touched = {row[0]: row[1] for row in rows}
+        large = [tracker_id for tracker_id, number in touched.items() if number > LARGE]
+        if not large:
+            return
+        column = tables.field_column.c.column
+        sides = self.execute(
+            select(column).where(
+                tables.field_column.c.tracker_id.in_(large), column.startswith("s_", autoescape=True)
+            )
+        ).scalars()
+        names = [*(f"t_{tracker_id}" for tracker_id in large), *sides, "sys_revision", "sys_search"]
+        if self.dialect == "sqlite":
+            self.connection.exec_driver_sql("PRAGMA analysis_limit = 2000")
+        else:
+            self.connection.exec_driver_sql("SELECT gin_clean_pending_list('ix_sys_search_words')")
+        for name in names:
+            self.connection.exec_driver_sql(f"ANALYZE {name}")
 
     def _add_touched(self, tracker_id: int, counts: Counts) -> None:
         table = tables.touched
