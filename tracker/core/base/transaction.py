@@ -183,9 +183,9 @@ class ChangeSet(Reading):
         if self._resumed:
             table = tables.touched
             total = table.c.created + table.c.changed + table.c.trashed + table.c.restored
-            rows = self.execute(
-                select(table.c.tracker_id, total).where(table.c.change_set_id == self.id)
-            ).all()
+            rows: list[Any] = list(
+                self.execute(select(table.c.tracker_id, total).where(table.c.change_set_id == self.id))
+            )
             touched = {row[0]: row[1] for row in rows}
         large = [tracker_id for tracker_id, number in touched.items() if number > LARGE]
         if not large:
