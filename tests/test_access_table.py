@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
 
+from tracker.core.access.configure import configure
 from tracker.core.ask import names, page, query
 from tracker.core.ask.query import Query
 from tracker.core.base.actor import NOBODY
 from tracker.core.changes import contents, history, undo
+from tracker.core.design.difference import difference
 from tracker.core.items import bulk, reveal, trash, write
-from tracker.errors import TrackerError
+from tracker.errors import Forbidden, TrackerError
 
 CORE = Path(write.__file__).parents[1]
 ROOMS = ("ask", "items", "changes")
@@ -345,3 +347,13 @@ def test_nobody_sees_nothing(ground: Ground):
     ground.create("person", name="Anna")
     with ground.workspace.read(NOBODY) as reading, pytest.raises(TrackerError):
         page.page(reading, Query("person"), limit=2000)
+
+
+def test_only_administrators_change_the_design(ground: Ground):
+    ground.configure(group("staff", person__view="all"))
+    design = ground.design()
+    plan = difference(design, design.with_(PERSON))
+    actor = ground.person("who@office.example", "staff")
+    with pytest.raises(Forbidden), ground.workspace.change(actor, door="engine", designing=True) as change:
+        configure(change, plan)
+    assert ground.design().trackers == ()

@@ -140,8 +140,8 @@ def _save(cli: Cli, groups: Iterable[GroupDef], *, reason: str) -> tuple[int, in
     """Put groups into the design; return how many were added and how many changed."""
     from dataclasses import replace
 
+    from tracker.core.access.configure import configure
     from tracker.core.access.rights import require_admin
-    from tracker.core.design.apply import apply_plan
     from tracker.core.design.difference import difference
     from tracker.core.design.store import trackers
 
@@ -159,7 +159,7 @@ def _save(cli: Cli, groups: Iterable[GroupDef], *, reason: str) -> tuple[int, in
             for each in groups
         ]
         plan = difference(design, design.with_(*new))
-        apply_plan(change, plan)
+        configure(change, plan)
     added = sum(1 for step in plan.steps if step.before is None)
     return added, len(plan.steps) - added
 

@@ -22,7 +22,6 @@ from tracker.errors import DesignChanged, Invalid, Refused
 from tracker.fields.keys import RESERVED, is_key
 from tracker.i18n import _
 
-
 Parents = dict[tuple[str, str], int]  # (kind, key) of a tracker or group to its id
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tracker.core.access.configure import configure
 from tracker.core.access.rights import require_admin
 from tracker.core.base.house import save_setting
 from tracker.core.base.transaction import ChangeSet
-from tracker.core.design.apply import apply_plan
 from tracker.core.profile.kept import Applied, keep
 from tracker.core.profile.plan import ProfilePlan
 
@@ -19,7 +19,7 @@ def apply(change: ChangeSet, plan: ProfilePlan) -> None:
     """
     require_admin(change)
     try:
-        apply_plan(change, plan.design)
+        configure(change, plan.design)
         for step in plan.house:
             save_setting(change, f"house.{step.name}", step.after)
         _remember(change, plan)

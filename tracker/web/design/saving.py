@@ -6,9 +6,9 @@ import re
 
 from flask import g, request
 
+from tracker.core.access.configure import configure
 from tracker.core.access.rights import require_admin
 from tracker.core.base.transaction import Reading
-from tracker.core.design.apply import apply_plan
 from tracker.core.design.definitions import Design
 from tracker.core.design.difference import difference
 from tracker.core.design.store import trackers
@@ -51,5 +51,5 @@ def save_design(old: Design, new: Design, *, reason: str = "") -> int | None:
     kind = "grants" if all(step.kind in ("group", "grant") for step in plan.steps) else "design"
     with changing(kind=kind, reason=reason, designing=True) as change:  # type: ignore[arg-type]
         require_admin(change)
-        apply_plan(change, plan)
+        configure(change, plan)
         return change.id
