@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -149,6 +150,20 @@ class ChangeSet(Reading):
         )
         self._ends = state != "open"
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep all that the block writes, or nothing when it raises; the transaction goes on in any case."""
+        number = self._id
+        before = {tracker_id: replace(counts) for tracker_id, counts in self.counts.items()}
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self._id = number
+            self.counts.clear()
+            self.counts.update(before)
+            raise
+
     def queue(self, topic: str, payload: Mapping[str, Any], *, dedupe: str | None = None) -> None:
         """Put a job into the outbox; it exists when, and only when, this transaction commits."""
         self.execute(
@@ -197,9 +212,8 @@ class ChangeSet(Reading):
             )
         ).scalars()
         names = [*(f"t_{tracker_id}" for tracker_id in large), *sides, "sys_revision", "sys_search"]
-        if self.dialect == "sqlite":
-            self.connection.exec_driver_sql("PRAGMA analysis_limit = 2000")
-        else:
+        # Whole, not on a sample: SQLite's would make a yes-or-no look like a rare value, and pages 50 times slower.
+        if self.dialect == "postgresql":
             self.connection.exec_driver_sql("SELECT gin_clean_pending_list('ix_sys_search_words')")
         for name in names:
             self.connection.exec_driver_sql(f"ANALYZE {name}")
