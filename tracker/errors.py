@@ -100,15 +100,13 @@ class Refused(TrackerError):
     code, status = "refused", 409
 
 
-class Rejected(TrackerError):
-    """A plugin's gate, or a rule, stopped the write; nothing was changed."""
-
-    code, status = "rejected", 422
+class Rejected(Invalid):
+    """A plugin's gate stopped the write; nothing was changed. Doors tell it where they tell other refusals."""
 
     def __init__(self, message: Message | str, field: str = "") -> None:
-        super().__init__(message if isinstance(message, Message) else Message(message.replace("%", "%%")))
+        said = message if isinstance(message, Message) else Message(message.replace("%", "%%"))
+        super().__init__("rejected", said, {field: [said]})
         self.field = field
-        self.fields: FieldMessages = {field: [self.message]}
 
 
 class DesignChanged(TrackerError):

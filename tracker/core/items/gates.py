@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import Tracker
 from tracker.core.items.judge import Refusals
-from tracker.errors import Invalid, Rejected
+from tracker.errors import Invalid, Unknown
 from tracker.hookspecs import GateContext, ItemChange
 
 Action = Literal["create", "change", "trash", "restore"]
@@ -20,26 +20,19 @@ def pass_gates(
 ) -> None:
     """Ask `item_before_save`; values that a plugin changed are judged again, and refusals are gathered.
 
-    A batch that is rejected is asked again item by item, so that one bad row does not stop the others.
+    A batch that is rejected is asked again item by item, so that one bad row does not stop the others; what
+    plugins wrote for an answer that does not count is gone.
     """
     if not change.workspace.hooks.asked("item_before_save"):
         return
     asked = {index: _as_change(tracker, action, passing) for index, passing in enumerate(items)}
     asked = {index: each for index, each in asked.items() if index not in refusals.by_index}
-    try:
-        answers = _ask(change, list(asked.values()))
-    except (Rejected, Invalid) as error:
-        if len(items) == 1:
-            _refuse(refusals, 0, error)
-            return
-        for index in asked:
-            one = Refusals()
-            pass_gates(change, tracker, action, [items[index]], refusals=one)
-            for fields in one.by_index.values():
-                refusals.by_index[index] = fields
-        return
-    for index, answer in zip(asked, answers, strict=True):
-        _take_over(tracker, items[index][2], answer.new, refusals=refusals, index=index)
+    for part, answer in _in_parts(change, "item_before_save", list(asked.items())):
+        if isinstance(answer, Invalid):
+            refusals.refuse(part[0], answer)
+            continue
+        for index, each in zip(part, answer, strict=True):
+            _take_over(tracker, items[index][2], each.new, refusals=refusals, index=index)
 
 
 def confirm(change: ChangeSet, tracker: Tracker, action: Action, items: Sequence[Passing]) -> None:
@@ -53,12 +46,37 @@ def confirm(change: ChangeSet, tracker: Tracker, action: Action, items: Sequence
         hooks.gate("items_saving", GateContext(change=change), changes)
 
 
-def _ask(change: ChangeSet, changes: Sequence[ItemChange]) -> Sequence[ItemChange]:
-    return (
-        change.workspace.hooks.gate("item_before_save", GateContext(change=change), changes)
-        if changes
-        else ()
-    )
+def rejected(
+    change: ChangeSet, tracker: Tracker, action: Action, items: Sequence[Passing]
+) -> dict[int, Invalid]:
+    """Ask `items_saving` as `confirm` does; return which of the items may not stay, by place, and why."""
+    if not change.workspace.hooks.asked("items_saving"):
+        return {}
+    asked = [(place, _as_change(tracker, action, passing)) for place, passing in enumerate(items)]
+    answers = _in_parts(change, "items_saving", asked)
+    return {part[0]: answer for part, answer in answers if isinstance(answer, Invalid)}
+
+
+def _in_parts(
+    change: ChangeSet, hook: str, asked: Sequence[tuple[int, ItemChange]]
+) -> Iterator[tuple[list[int], Sequence[ItemChange] | Invalid]]:
+    """Ask a gate for a batch, or where it is rejected for one by one; yield places, and the answer to them."""
+    if not asked:
+        return
+    places = [place for place, _each in asked]
+    try:
+        with change.attempt():
+            answer = change.workspace.hooks.gate(
+                hook, GateContext(change=change), [each for _place, each in asked]
+            )
+    except Invalid as error:
+        if len(asked) == 1:
+            yield places, error
+        else:
+            for one in asked:
+                yield from _in_parts(change, hook, [one])
+    else:
+        yield places, answer
 
 
 def _as_change(tracker: Tracker, action: Action, passing: Passing) -> ItemChange:
@@ -74,11 +92,5 @@ def _take_over(
             continue
         try:
             values[key] = tracker.field(key).judge(value)
-        except Invalid as error:
+        except (Invalid, Unknown) as error:
             refusals.add(index, key, error.message)
-
-
-def _refuse(refusals: Refusals, index: int, error: Rejected | Invalid) -> None:
-    for field, messages in (error.fields or {"": [error.message]}).items():
-        for message in messages:
-            refusals.add(index, field, message)

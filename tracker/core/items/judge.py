@@ -17,7 +17,7 @@ from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.conditions import holds
-from tracker.errors import DesignChanged, Invalid
+from tracker.errors import DesignChanged, Invalid, TrackerError
 from tracker.fields.base import FieldType, Step
 from tracker.i18n import Message, _
 
@@ -50,15 +50,24 @@ class Refusals:
 
     def __init__(self) -> None:
         self.by_index: dict[int, dict[str, list[Message]]] = {}
+        self._errors: dict[int, TrackerError] = {}
 
     def add(self, index: int, field: str, message: Message) -> None:
         """Refuse a field of an item; `""` is the item itself."""
         self.by_index.setdefault(index, {}).setdefault(field, []).append(message)
 
+    def refuse(self, index: int, error: TrackerError) -> None:
+        """Refuse an item for an error, which is raised as it is where the item is the first."""
+        fields = error.fields if isinstance(error, Invalid) else {}
+        for field, messages in (fields or {"": [error.message]}).items():
+            for message in messages:
+                self.add(index, field, message)
+        self._errors[index] = error
+
     def raise_first(self) -> None:
         """Raise the refusal of the first item, if there is any."""
-        for _index, fields in sorted(self.by_index.items()):
-            raise Invalid.of(fields)
+        for index, fields in sorted(self.by_index.items()):
+            raise self._errors.get(index) or Invalid.of(fields)
 
 
 def require_filled(
@@ -189,17 +198,33 @@ def _targets_there(change: ChangeSet, target: Tracker) -> Select[Any]:
 def check_rules(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> None:
     """Refuse when a rule is false for one of the items just written; NULL passes.
 
-    :raises Invalid: with the rule's own sentence, at its field.
+    :raises Invalid: with the rules' own sentences, at their fields.
     """
+    for error in broken_rules(change, tracker, ids).values():
+        raise error
+
+
+def broken_rules(change: ChangeSet, tracker: Tracker, ids: Iterable[int]) -> dict[int, Invalid]:
+    """Return those of the items just written for which a rule is false, with the sentences; NULL passes."""
+    broken: dict[int, dict[str, list[Message]]] = {}
+    wanted = given(change, ids)
     for rule in tracker.definition.rules:
-        broken = broken_rule(change, tracker, rule.check, ids)
-        if broken:
-            raise Invalid.of({rule.field: [Message(rule.message.replace("%", "%%"))]})
+        statement = kept(
+            change,
+            ("rule", tracker, rule.check),
+            lambda check=rule.check: _breaking(change, tracker, check),  # type: ignore[misc]
+            statement=lambda made: made,
+        )
+        for item_id in change.execute(statement, wanted).scalars():
+            sentence = Message(rule.message.replace("%", "%%"))
+            broken.setdefault(item_id, {}).setdefault(rule.field, []).append(sentence)
+    return {item_id: Invalid.of(fields) for item_id, fields in broken.items()}
 
 
-def broken_rule(reading: Reading, tracker: Tracker, check: str, ids: Iterable[int]) -> list[int]:
-    """Return those of `ids` for which the expression is false."""
+def _breaking(reading: Reading, tracker: Tracker, check: str) -> Select[Any]:
+    """Return how to find those of some items for which an expression is false."""
     table = tracker.table
-    holds_ = condition(check, tracker, table, scope=system_scope(reading), form="value")
-    statement = select(table.c.id).where(table.c.id.in_(list(ids)), not_(holds_), clauses.as_system(tracker))
-    return list(reading.execute(statement).scalars())
+    true = condition(check, tracker, table, scope=system_scope(reading), form="value")
+    return select(table.c.id).where(
+        among(table.c.id, reading.dialect), not_(true), clauses.as_system(tracker)
+    )

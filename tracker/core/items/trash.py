@@ -10,16 +10,20 @@ from sqlalchemy.exc import IntegrityError
 from tracker.core.access import clauses
 from tracker.core.access.rights import require
 from tracker.core.ask.query import Query
+from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items import judge
-from tracker.core.items.bulk import Selection, chosen, id_ranges, write_columns
+from tracker.core.items.bulk import CHUNK, Selection, chosen, id_ranges, write_columns
+from tracker.core.items.gates import Passing, confirm
 from tracker.core.items.sides import remove_elements
 from tracker.core.items.unique import already_used
 from tracker.errors import NotFound, Refused
 from tracker.i18n import _
+
+BATCH = 2000  # items that plugins are asked about at once
 
 
 def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> int:
@@ -28,14 +32,19 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
     Links to them are cleared where they may be empty, in the same change set, so that undo is exact.
 
     :raises Refused: an item outside the selection needs one of them.
+    :raises Rejected: a plugin wants one of them to stay; nothing is trashed.
     :raises NotFound: a single named item is not there for the actor.
     """
     tracker = judge.current(change, tracker)
     require(change, "trash", tracker)
     clause = chosen(change, tracker, selection, "trash")
     trashed = 0
-    for low, high in id_ranges(change, tracker, clause):
-        trashed += trash_where(change, tracker, and_(tracker.table.c.id.between(low, high), clause))
+    size = BATCH if change.workspace.hooks.asked("items_saving") else CHUNK
+    for low, high in id_ranges(change, tracker, clause, size=size):
+        part = and_(tracker.table.c.id.between(low, high), clause)
+        asked = _to_ask(change, tracker, part)
+        trashed += trash_where(change, tracker, part)
+        confirm(change, tracker, "trash", asked)
     if not trashed and not isinstance(selection, Query) and len(selection) == 1:
         raise NotFound(tracker.title_one, selection[0])
     return trashed
@@ -108,12 +117,29 @@ def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     """Bring items back from the trash; return how many.
 
     :raises Invalid: a unique value was taken meanwhile; nothing is restored.
+    :raises Rejected: a plugin wants one of them to stay where it is; nothing is restored.
     """
     tracker = judge.current(change, tracker)
     require(change, "restore", tracker)
     table = tracker.table
-    clause = and_(table.c.id.in_(ids), clauses.where(change, "restore", tracker, form="set"))
-    return restore_where(change, tracker, clause)
+    allowed = and_(table.c.deleted_cs.is_not(None), clauses.where(change, "restore", tracker, form="set"))
+    restored = 0
+    for start in range(0, len(ids), BATCH):
+        part = and_(table.c.id.in_(ids[start : start + BATCH]), allowed)
+        asked = _to_ask(change, tracker, part)
+        restored += restore_where(change, tracker, part)
+        confirm(change, tracker, "restore", asked)
+    return restored
+
+
+def _to_ask(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> list[Passing]:
+    """Return what plugins are asked of the items of a clause, with their values; nothing where none asks."""
+    if not change.workspace.hooks.asked("items_saving"):
+        return []
+    stored = [each for each in tracker.fields.values() if not each.computed]
+    reader = RowReader(change, tracker, stored, tracker.table, masking=False)
+    found = change.execute(select(*reader.columns).where(clause).order_by(tracker.table.c.id)).all()
+    return [(item.id, item.values, {}) for item in reader.items(change, found)]
 
 
 def restore_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, Update, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
@@ -22,7 +22,7 @@ from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.marks import MARK
 from tracker.core.items import judge, rows
-from tracker.core.items.gates import confirm, pass_gates
+from tracker.core.items.gates import Passing, confirm, pass_gates, rejected
 from tracker.core.items.judge import Refusals
 from tracker.core.items.unique import already_used, refuse_duplicates
 from tracker.core.vault.seal import vault
@@ -65,8 +65,10 @@ def create_item(
 def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Refusals) -> dict[int, int]:
     """Create items; the only way in. Return the ids of those that were made, by their index in the batch.
 
-    :param refusals: takes the sentences of the others.
-    :raises Forbidden: the actor may not create one of them.
+    :param refusals: takes the sentences of the others; what only the written row shows (rules, scopes of grants,
+        plugins) leaves a gap in ids and numbers.
+    :raises Forbidden: the actor may create none at all, or not write one of the fields.
+    :raises Invalid: another process took a unique value at this very moment; the transaction is lost.
     """
     tracker = judge.current(change, tracker)
     require(change, "create", tracker)
@@ -84,16 +86,15 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
     chosen = [items[index] for index in good]
     _give_numbers(change, tracker, chosen)
     ids = _insert(change, tracker, chosen, _placing(change, batch, good))
-    _require_granted(change, tracker, ids)
-    judge.check_rules(change, tracker, ids)
-    change.counts[tracker.id].created += len(ids)
-    confirm(
-        change,
-        tracker,
-        "create",
-        [(item_id, {}, values) for item_id, values in zip(ids, chosen, strict=True)],
-    )
-    return dict(zip(good, ids, strict=True))
+    made = dict(zip(good, ids, strict=True))
+    _refuse_written(change, tracker, made, refusals)
+    change.counts[tracker.id].created += len(made)
+    asked: list[Passing] = [(item_id, {}, items[index]) for index, item_id in made.items()]
+    indexes = list(made)
+    for place, error in rejected(change, tracker, "create", asked).items():
+        refusals.refuse(indexes[place], error)
+    change.counts[tracker.id].created -= _take_back(change, tracker, made, refusals)
+    return made
 
 
 def change_item(
@@ -296,23 +297,41 @@ def _insert(
     return ids
 
 
-def _require_granted(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> None:
-    """Refuse when one of the new items lies outside the scopes in which the actor may create."""
-    if "all" in rights(change).scopes_for("create", tracker):
-        return
-    granted = change.execute(
-        kept(change, ("created", tracker), lambda: _counting(change, tracker), statement=lambda made: made),
-        given(change, ids),
-    ).scalar_one()
-    if granted != len(ids):
-        raise Forbidden("create", f"this {tracker.title_one}")
+def _refuse_written(change: ChangeSet, tracker: Tracker, made: dict[int, int], refusals: Refusals) -> None:
+    """Refuse those of the new items that lie outside the actor's scopes or break a rule, and take them back."""
+    if "all" not in rights(change).scopes_for("create", tracker):
+        granting = kept(
+            change, ("created", tracker), lambda: _granting(change, tracker), statement=lambda found: found
+        )
+        granted = set(change.execute(granting, given(change, made.values())).scalars())
+        for index, item_id in made.items():
+            if item_id not in granted:
+                refusals.refuse(index, Forbidden("create", f"this {tracker.title_one}"))
+        _take_back(change, tracker, made, refusals)
+    if tracker.definition.rules and made:
+        broken = judge.broken_rules(change, tracker, made.values())
+        for index, item_id in made.items() if broken else ():
+            if item_id in broken:
+                refusals.refuse(index, broken[item_id])
+        _take_back(change, tracker, made, refusals)
 
 
-def _counting(change: ChangeSet, tracker: Tracker) -> Select[Any]:
-    """Return how to count those of some new items that the actor may create."""
+def _granting(change: ChangeSet, tracker: Tracker) -> Select[Any]:
+    """Return how to find those of some new items that the actor may create."""
     table = tracker.table
     clause = clauses.where(change, "create", tracker, form="set")
-    return select(func.count()).select_from(table).where(among(table.c.id, change.dialect), clause)
+    return select(table.c.id).where(among(table.c.id, change.dialect), clause)
+
+
+def _take_back(change: ChangeSet, tracker: Tracker, made: dict[int, int], refusals: Refusals) -> int:
+    """Remove what was written for items that are refused by now; return how many. Side rows go with their item."""
+    ids = [made.pop(index) for index in list(made) if index in refusals.by_index] if refusals.by_index else []
+    if ids:
+        search.remove_documents(change, tracker, ids)
+        table = tracker.table
+        gone = delete(table).where(among(table.c.id, change.dialect), clauses.as_system(tracker))
+        change.execute(gone, given(change, ids))
+    return len(ids)
 
 
 # -- changing ---------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tracker.core.base.actor import Actor
-from tracker.core.base.transaction import ChangeSet, Counts, Door, Reading
+from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import Tracker
 from tracker.core.items.judge import Refusals
@@ -178,7 +178,7 @@ def _target(change: ChangeSet, to: LinkTo, text: str) -> tuple[int, Message | No
     refusals = Refusals()
     try:
         values = {field.key: field.type.judge_text(text)}
-        with kept_or_not(change):
+        with change.attempt():
             made = create_items(change, target, Batch([values]), refusals)
     except REFUSALS as error:
         return 0, error.message
@@ -195,11 +195,11 @@ def _create(
     *,
     tally: Tally,
 ) -> list[LateLink]:
-    """Create items; a batch that is refused as a whole is halved until the rows at fault are found."""
+    """Create items; a batch in which a unique value is taken at this very moment is halved until it is found."""
     batch = Batch([dict(one.values) for one in drafts], [each for each in placing if each is not None])
     refusals = Refusals()
     try:
-        with kept_or_not(change):
+        with change.attempt():
             made = create_items(change, bound.tracker, batch, refusals)
     except REFUSALS as error:
         if len(drafts) == 1:
@@ -250,25 +250,11 @@ def _try_change(
     change: ChangeSet, bound: Bound, item_id: int, values: dict[str, Any], *, version: int | None
 ) -> Message | None:
     try:
-        with kept_or_not(change):
+        with change.attempt():
             change_item(change, bound.tracker, item_id, values=values, version=version)
     except REFUSALS as error:
         return error.message
     return None
-
-
-@contextmanager
-def kept_or_not(change: ChangeSet) -> Iterator[None]:
-    """Keep all that the block writes, or nothing when it raises; the transaction goes on in any case."""
-    assert change.id  # its row must outlive the savepoint
-    before = {tracker: replace(counts) for tracker, counts in change.counts.items()}
-    try:
-        with change.connection.begin_nested():
-            yield
-    except BaseException:
-        change.counts.clear()
-        change.counts.update({tracker: Counts(**vars(counts)) for tracker, counts in before.items()})
-        raise
 
 
 class _TakenBack(Exception):
