@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field as part, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as part
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
@@ -11,23 +12,31 @@ from typing import Any
 
 import pytest
 from ground import SYSTEM, Ground, field, guard, tracker_def
-from hypothesis import HealthCheck, settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select, text
 
 from tracker.app import open_workspace
-from tracker.core.design.marks import as_system
 from tracker.core.ask.page import stream
 from tracker.core.ask.query import Query
 from tracker.core.ask.search import documents, searched_fields
 from tracker.core.base import tables
 from tracker.core.changes.history import as_of
 from tracker.core.changes.undo import undo
+from tracker.core.design.marks import as_system
 from tracker.core.design.words import key_of
 from tracker.core.items.bulk import change_items
+from tracker.core.items.judge import Refusals
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.core.items.write import Batch, create_items
-from tracker.core.items.judge import Refusals
 from tracker.settings import Settings
 
 NAMES = st.sampled_from([None, "Anna", "Ärzte", "anna", "Żółw x"])
@@ -86,7 +95,6 @@ class Life(RuleBasedStateMachine):
         self.items: dict[int, Held] = {}
         self.deeds: dict[int, Deed] = {}
         self.past: list[tuple[datetime, dict[int, Held]]] = []
-        self.undone: set[int] = set()
         self.lives = 0
 
     @initialize()
@@ -203,11 +211,11 @@ class Life(RuleBasedStateMachine):
         added = field(f"extra_{self.extra}", "integer", position=99)
         self.ground.configure(replace(definition, fields=(*definition.fields, added)))
 
-    @precondition(lambda self: set(self.deeds) - self.undone)
+    @precondition(lambda self: self.standing())
     @rule(data=st.data())
     def undo(self, data) -> None:
         self.tick()
-        cs = data.draw(st.sampled_from(sorted(set(self.deeds) - self.undone)))
+        cs = data.draw(st.sampled_from(self.standing()))
         self.undo_one(cs)
 
     def undo_one(self, cs: int) -> None:
@@ -231,14 +239,15 @@ class Life(RuleBasedStateMachine):
             if held.trashed_by is None and not self.differs_since(cs, item_id):
                 held.trashed_by = done.change_set
                 mine.gone.add(item_id)
-        self.undone.add(cs)
-        if done.change_set is not None:
-            self.deeds[done.change_set] = mine
-        for other, each in list(self.deeds.items()):
-            if other == cs and self.undoes.get(cs) is not None:
-                self.undone.discard(self.undoes[cs])
-            del each
+        self.deeds[done.change_set] = mine
         self.undoes[done.change_set] = cs
+
+    def stands(self, cs: int) -> bool:
+        """Say whether no undo of a change set stands itself."""
+        return not any(self.stands(undo_cs) for undo_cs, undone in self.undoes.items() if undone == cs)
+
+    def standing(self) -> list[int]:
+        return [cs for cs in sorted(self.deeds) if self.stands(cs)]
 
     @property
     def undoes(self) -> dict[int, int]:
@@ -265,7 +274,9 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "workspace"):
             return
         with self.workspace.read(SYSTEM) as reading:
-            found = {item.id: item for part_ in stream(reading, Query(self.key), action="view") for item in part_}
+            found = {
+                item.id: item for part_ in stream(reading, Query(self.key), action="view") for item in part_
+            }
             tracker = self.tracker
             assert sorted(found) == self.live()
             for item_id, item in found.items():
@@ -273,13 +284,20 @@ class Life(RuleBasedStateMachine):
             self.words_agree(reading, tracker, found)
 
     def words_agree(self, reading, tracker, found) -> None:
-        keys = {key_of(tracker.id, item_id, number): body for item_id, item in found.items()
-                for number, body in documents(tracker, {each.key: item.values.get(each.key)
-                                                        for each in searched_fields(tracker)}).items()}
+        keys = {
+            key_of(tracker.id, item_id, number): body
+            for item_id, item in found.items()
+            for number, body in documents(
+                tracker, {each.key: item.values.get(each.key) for each in searched_fields(tracker)}
+            ).items()
+        }
         low, high = key_of(tracker.id, 0), key_of(tracker.id + 1, 0) - 1
         table = tables.search
-        held = dict(reading.execute(select(table.c.key, table.c.body).where(
-            table.c.key.between(low, high), as_system(tracker))).all())
+        held = dict(
+            reading.execute(
+                select(table.c.key, table.c.body).where(table.c.key.between(low, high), as_system(tracker))
+            ).all()
+        )
         assert {key: held.get(key) for key in keys} == keys
         live = {key for key in held if (key >> 4) & ((1 << 36) - 1) in found}
         assert live == set(keys)
@@ -290,20 +308,25 @@ class Life(RuleBasedStateMachine):
             for moment, items in self.past[1:]:
                 for item_id in self.items:
                     held = items.get(item_id)
-                    expected = None if held is None or held.trashed_by is not None else filled(
-                        {k: v for k, v in held.values.items() if k != "secret"})
+                    expected = (
+                        None
+                        if held is None or held.trashed_by is not None
+                        else filled({k: v for k, v in held.values.items() if k != "secret"})
+                    )
                     found = as_of(reading, tracker, item_id, moment)
-                    found = None if found is None else filled({k: v for k, v in found.items() if k != "secret"})
+                    found = (
+                        None if found is None else filled({k: v for k, v in found.items() if k != "secret"})
+                    )
                     assert found == expected, (item_id, moment)
 
     def undo_everything(self) -> None:
-        while True:
-            waiting = sorted(set(self.deeds) - self.undone)
-            waiting = [cs for cs in waiting if cs not in self.undoes]
-            if not waiting:
-                break
-            self.tick()
-            self.undo_one(waiting[-1])
+        """Undo what stands, newest first: nothing but trash is left, and nothing is in the way."""
+        for cs in sorted(self.deeds, reverse=True):
+            if self.stands(cs):
+                self.tick()
+                self.undo_one(cs)
+        assert self.live() == []
+        self.now_agrees()
 
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:
@@ -315,7 +338,9 @@ def plain(reading, tracker, item) -> dict[str, Any]:
 
     values = dict(item.values)
     if values.get("secret") is not None:
-        values["secret"] = vault(reading).open(reading, tracker, tracker.fields["secret"], item.uid, values["secret"].stored)
+        values["secret"] = vault(reading).open(
+            reading, tracker, tracker.fields["secret"], item.uid, values["secret"].stored
+        )
     return filled(values)
 
 
@@ -330,9 +355,14 @@ def lives(url: str, *, examples: int, steps: int) -> None:
     def teardown(self) -> None:
         if hasattr(self, "workspace"):
             self.agree_on_the_past()
+            self.undo_everything()
             if self.workspace.database.dialect == "sqlite":
                 with self.workspace.database.writing() as connection:
-                    connection.execute(text("INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*access*/"))
+                    connection.execute(
+                        text(
+                            "INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*access*/"
+                        )
+                    )
             self.workspace.database.close()
 
     Here.teardown = teardown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from flask import Response, g, make_response, render_template, request
 from markupsafe import Markup
@@ -22,7 +21,6 @@ from tracker.web.items import ITEM, bp
 from tracker.web.items.page import Fact, item_page
 from tracker.web.showing import is_partial, to_item
 
-FRESH = timedelta(minutes=10)
 SHOWN_S = 30
 FREE_TRIES = 5
 
@@ -77,7 +75,7 @@ def shown_plainly(field: BoundField, text: str) -> str:
 def _ask_password(reading: Reading) -> Message | None:
     """Return None once the sign-in is fresh; else the sentence beside the box for the password, at first empty."""
     session = g.session
-    if session is None or reading.now - session.verified_at <= FRESH:
+    if session is None or session.is_fresh(reading.now):
         return None
     password = request.form.get("password")
     if not password:
