@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
 
@@ -9,6 +11,7 @@ from tracker.core.ask.page import count, get_item, page
 from tracker.core.ask.query import Query
 from tracker.core.changes.history import change_sets, history
 from tracker.core.changes.undo import preview, undo
+from tracker.core.design.definitions import RuleDef
 from tracker.core.items.bulk import change_items
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Forbidden, Invalid, NotFound, Refused, Stale, Unknown
@@ -298,3 +301,18 @@ def test_hidden_field_is_refused_like_an_unknown_one(crm):
     assert names_in(crm, amelie, text="gdynia") == []
     with pytest.raises(Unknown):
         crm.change("person", made, amelie, town="Sopot")
+
+
+def test_field_that_something_else_needs_cannot_be_retired(crm):
+    person = crm.design().tracker("person")
+    rule = RuleDef(key="no_negative_dues", check="dues >= 0", message="Dues are never negative.")
+    crm.configure(replace(person, rules=(rule,)))
+    person = crm.design().tracker("person")
+    retired = tuple(replace(each, retired=each.key == "dues") for each in person.fields)
+
+    with pytest.raises(Refused, match=r"the rule “Dues are never negative.” of Persons"):
+        crm.configure(replace(person, fields=retired))
+
+    crm.create("person", name="Marta", dues="1.00")
+    with pytest.raises(Invalid, match=r"Dues are never negative"):
+        crm.create("person", name="Jonas", dues="-1.00")

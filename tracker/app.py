@@ -9,7 +9,8 @@ from tracker.core.base.hooks import Hooks
 from tracker.core.base.registered import collect, collect_types
 from tracker.core.base.secret import ensure_secret
 from tracker.core.base.workspace import Language, Workspace
-from tracker.core.language.computed import check_circles, settle_kinds
+from tracker.core.language.computed import settle_kinds
+from tracker.core.language.uses import check_design
 from tracker.core.vault.keys import local_provider
 from tracker.hookspecs import StartContext
 from tracker.plugins import builtin_types, timeline
@@ -38,7 +39,7 @@ def open_workspace(settings: Settings) -> Workspace:
         types=types,
         hooks=hooks,
         key_provider=local_provider(settings.master_key_file),
-        language=Language(settle_kinds, check_circles),
+        language=Language(settle_kinds, check_design),
     )
     try:
         workspace.upgrade()

@@ -10,7 +10,7 @@ KEY = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 48
 RESERVED = frozenset(
     "id uid version owner group created_at created_by updated_at updated_by deleted_at"
-    " sort limit after count q where fields include new view format".split()
+    " sort limit after count q where fields include new view format today now current_user".split()
 )
 # Letters that fall apart into nothing useful, or into another sound than people expect.
 _SPELLED = str.maketrans(

@@ -25,11 +25,11 @@ class Language:
     """What the expression language does to a design: floors below it ask through here.
 
     `settle(trackers)` tells computed fields what they give, once the design is bound;
-    `check(trackers)` refuses a design in which a computed field needs itself.
+    `check(old, new)` refuses a design in which a computed field needs itself, or an expression breaks.
     """
 
     settle: Callable[[Any], None] = lambda _trackers: None
-    check: Callable[[Any], None] = lambda _trackers: None
+    check: Callable[[Any, Any], None] = lambda _old, _new: None
 
 
 class Workspace:

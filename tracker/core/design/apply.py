@@ -97,7 +97,7 @@ def _rebuild(change: ChangeSet, old: Trackers, kinds: Iterable[str]) -> Trackers
     """Raise the versions and bring the tables in line with the rows."""
     change.raise_versions(sorted({KINDS[kind].version for kind in kinds}))
     new = trackers(change)
-    change.workspace.language.check(new)
+    change.workspace.language.check(old, new)
     for key, tracker in new.by_key.items():
         before = old.by_id.get(tracker.id)
         if before is None or before.definition != tracker.definition:
