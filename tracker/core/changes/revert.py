@@ -28,7 +28,7 @@ from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
 from tracker.core.items.rows import side_from_json, side_json, stored_json
-from tracker.core.items.trash import linking_items, links_to, needs_target, restore_where, trash_where
+from tracker.core.items.trash import hold, linking_items, links_to, needs_target, restore_where, trash_where
 from tracker.core.items.write import Placing, save_difference
 
 Between = tuple[int, int]
@@ -69,6 +69,7 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
         table.c.deleted_cs.is_(None),
         table.c.id.between(*between),
     )
+    hold(change, tracker, made)
     allowed = clauses.where(change, "trash", tracker, form="set")
     conflicts = _listed(change, tracker, and_(made, not_(allowed)), "you may not move it to the trash")
     later = exists(

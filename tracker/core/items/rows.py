@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
@@ -123,14 +124,22 @@ def new_ids(change: ChangeSet, tracker: Tracker, number: int) -> list[int]:
     return [int(each) for each in change.execute(drawn, {"number": number}).scalars()]
 
 
+def _counting_on(made: Any) -> Any:
+    # One statement: of two that take the first number at once, the second would insert the row once more.
+    statement = made(tables.counter)
+    further = {"last": tables.counter.c.last + statement.excluded.last}
+    statement = statement.on_conflict_do_update(index_elements=["field_id", "period"], set_=further)
+    return statement.returning(tables.counter.c.last)
+
+
+_COUNT_ON = {"sqlite": _counting_on(sqlite.insert), "postgresql": _counting_on(postgresql.insert)}
+
+
 def next_numbers(change: ChangeSet, field: BoundField, number: int) -> list[Any]:
-    """Return the next values of an autonumber field, without a gap while this transaction commits."""
+    """Return the next values of an autonumber field; others that want some wait until we commit."""
     year = change.today.year
     period = str(year) if field.type.options.per_year else ""
-    table = tables.counter
-    here = (table.c.field_id == field.id) & (table.c.period == period)
-    if not change.execute(update(table).where(here).values(last=table.c.last + number)).rowcount:
-        change.execute(insert(table), {"field_id": field.id, "period": period, "last": number})
-    last = int(change.execute(select(table.c.last).where(here)).scalar_one())
+    taken = {"field_id": field.id, "period": period, "last": number}
+    last = int(change.execute(_COUNT_ON[change.dialect], taken).scalar_one())
     render = field.type.render  # type: ignore[attr-defined]
     return [render(each, year) for each in range(last - number + 1, last + 1)]

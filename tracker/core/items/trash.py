@@ -50,8 +50,16 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
     return trashed
 
 
+def hold(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> None:
+    """Wait for those who link to the items of a clause at this moment, and keep others from it until we commit."""
+    if change.dialect == "postgresql":  # on SQLite we are the only one who writes
+        table = tracker.table
+        rows = select(table.c.id).where(clause, clauses.as_system(tracker)).order_by(table.c.id)
+        change.execute(select(func.count()).select_from(rows.with_for_update().subquery()))
+
+
 def trash_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:
-    """Trash the items of a clause; the engine's half of `trash_items`."""
+    """Trash the items of a clause, which the caller holds; the engine's half of `trash_items`."""
     table = tracker.table
     saved = change.execute(
         update(table)

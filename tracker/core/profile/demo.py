@@ -16,7 +16,7 @@ from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
-from tracker.core.items.trash import links_to, needs_target, trash_items, trash_where
+from tracker.core.items.trash import hold, links_to, needs_target, trash_items, trash_where
 from tracker.core.items.write import Placing, change_item, create_item
 from tracker.core.profile.events import Event, EventReader
 from tracker.core.profile.kept import applied_profiles, keep_demo
@@ -132,6 +132,8 @@ def clear_demo(workspace: Workspace, actor: Actor, name: str) -> int:
         known = trackers(change).by_id
         among = [known[each] for each in change.execute(touched.distinct()).scalars() if each in known]
         made = {tracker.id: _made_by(change, tracker, ids) for tracker in among}
+        for tracker in among:
+            hold(change, tracker, tracker.table.c.id.in_(sorted(made[tracker.id])))
         _leave_needed(change, made, ids)
         cleared = 0
         for tracker in _users_first(change, among):
