@@ -22,7 +22,7 @@ from tracker.core.language.operators import operators_for
 from tracker.web.showing import to_tracker
 
 OWN = frozenset(
-    {"view", "changed", "where", "q", "sort", "columns", "column", "after", "edit", "limit", "count"}
+    {"view", "changed", "where", "q", "sort", "columns", "column", "after", "edit", "limit", "count", "again"}
 )
 EMPTY = ViewDef(key="", title="")
 
