@@ -1,4 +1,4 @@
-"""Trackers that behaviors bring along: made when the first tracker opts in, retired when the last opts out."""
+"""What behaviors bring along: trackers of their own, and the fields that a tracker with the behavior must have."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LAST = 1000  # in the menu: behind the trackers that people made
 
 
 def with_behaviors(workspace: Workspace, before: Design, after: Design) -> Design:
-    """Return a design that is about to be applied, with the trackers of its behaviors as it needs them.
+    """Return a design that is about to be applied, with the trackers and fields of its behaviors as it needs them.
 
-    A tracker that is there stays as admins made it; only fields that the behavior needs are put back. Rights
+    A tracker that opts in gets the fields of the behavior that it lacks; they stay when it opts out. A tracker that is there stays as admins made it; only fields that the behavior needs are put back. Rights
     are given to a group once, when it comes to have the action that they go with.
 
     :param before: the design of the moment.
@@ -30,6 +30,8 @@ def with_behaviors(workspace: Workspace, before: Design, after: Design) -> Desig
     """
     for behavior in workspace.hooks.registered.behaviors.values():
         users, former = _users(after, behavior), _users(before, behavior)
+        for key in sorted(users):
+            after = _completed(after, key, behavior, workspace.types, joins=key not in former)
         for key, body in behavior.trackers.items():
             if users:
                 after = _brought(after, key, body, workspace.types)
@@ -47,6 +49,29 @@ def _users(design: Design, behavior: Behavior) -> frozenset[str]:
     return frozenset(
         each.key for each in design.trackers if behavior.name in each.behaviors and not each.retired
     )
+
+
+def _completed(design: Design, key: str, behavior: Behavior, types: TypeRegistry, *, joins: bool) -> Design:
+    """Return the design with a tracker's fields of a behavior: those it lacks, and retired ones when it joins."""
+    if not behavior.fields:
+        return design
+    held = design.by_key[key]
+    there = {each.key: each for each in held.fields}
+    if joins and any(each.retired for name, each in there.items() if name in behavior.fields):
+        back = tuple(
+            replace(each, retired=False) if each.key in behavior.fields else each for each in held.fields
+        )
+        design = design.with_(replace(held, fields=back))
+    fields = {name: body for name, body in behavior.fields.items() if name not in there}
+    if not fields:
+        return design
+    last = max((each.position for each in held.fields), default=-1)
+    lacking = [
+        replace(each, body={**each.body, "position": each.body.get("position", 0) + last + 1})
+        for each in _pieces(key, {"title": held.title, "fields": fields}, types)
+        if each.kind == "field"
+    ]
+    return compose(design, lacking, {})
 
 
 def _brought(design: Design, key: str, body: Mapping[str, Any], types: TypeRegistry) -> Design:

@@ -16,7 +16,7 @@ from tracker.core.design.bound import Trackers
 from tracker.core.design.definitions import Design, RuleDef, TrackerDef
 from tracker.core.design.store import trackers
 from tracker.core.language.expression import check_condition
-from tracker.errors import Misconfigured, TrackerError
+from tracker.errors import Misconfigured, Refused, TrackerError
 from tracker.fields.keys import key_for
 from tracker.i18n import _
 from tracker.web.assets import icon
@@ -91,7 +91,7 @@ def save(key: str) -> ResponseReturnValue:
     reading, design = opened()
     held = design.tracker(key)
     made, errors = _typed(held, design)
-    made = replace(made, name=_named(held), rules=_rules(held))
+    made = replace(made, name=_named(held), rules=_rules(held), behaviors=_behaviors(held))
     errors |= _rule_errors(reading, design, made)
     if errors:
         return _page("design/tracker.html", made, design, errors, status=422)
@@ -112,6 +112,13 @@ def retire(key: str) -> ResponseReturnValue:
     _reading, design = opened()
     held = design.tracker(key)
     done = save_design(design, design.with_(replace(held, retired=not held.retired)))
+    if done is None:  # what others need comes back at once
+        raise Refused(
+            _(
+                "“%(title)s” stays: other trackers keep things in it. Take that away from them first.",
+                title=held.title,
+            )
+        )
     toast(
         _("“%(title)s” is back.", title=held.title)
         if held.retired
@@ -156,6 +163,16 @@ def _named(held: TrackerDef) -> tuple[str, ...]:
     known = {each.key for each in held.fields}
     chosen = [key for key in request.form.getlist("name") if key in known]
     return tuple(dict.fromkeys(chosen))
+
+
+def _behaviors(held: TrackerDef) -> tuple[str, ...]:
+    """Return the behaviors as ticked; those of plugins that are not here stay, for nobody could tick them."""
+    offered = g.workspace.hooks.registered.behaviors
+    chosen = set(request.form.getlist("behavior"))
+    if "behaviors" not in request.form:
+        return held.behaviors
+    kept = [name for name in held.behaviors if name not in offered or name in chosen]
+    return (*kept, *(name for name in offered if name in chosen and name not in kept))
 
 
 def _rules(held: TrackerDef) -> tuple[RuleDef, ...]:
@@ -215,6 +232,11 @@ def _page(
         menus=sorted({each.menu for each in design.trackers if each.menu}),
         errors=errors,
         base=version_text(design),
+        behaviors=[
+            each
+            for each in g.workspace.hooks.registered.behaviors.values()
+            if tracker.key not in each.trackers
+        ],
     )
     return page, status
 

@@ -12,6 +12,7 @@ from tracker.core.base.transaction import Reading
 from tracker.core.design.definitions import Design
 from tracker.core.design.difference import difference
 from tracker.core.design.store import trackers
+from tracker.core.profile.behaviors import with_behaviors
 from tracker.errors import DesignChanged
 from tracker.web.asking import changing
 
@@ -40,10 +41,12 @@ def is_old(design: Design) -> bool:
 def save_design(old: Design, new: Design, *, reason: str = "") -> int | None:
     """Make `new` from `old` and return the change set, or None when nothing differs.
 
+    What the behaviors of trackers need comes along: their own trackers, fields, and rights in them.
+
     :raises DesignChanged: the design moved since `old` was read.
     :raises Refused: the data does not allow it; nothing is done.
     """
-    plan = difference(old, new)
+    plan = difference(old, with_behaviors(g.workspace, old, new))
     if not plan.steps:
         return None
     if is_old(old):
