@@ -55,12 +55,12 @@ def guard() -> ResponseReturnValue | None:
         _identify()  # for the frame around the page that says so
         return None
     view = current_app.view_functions.get(request.endpoint or "")
-    largest = getattr(view, "largest_body", None)
-    if largest is not None:
-        request.max_content_length = largest
     if request.endpoint == "static":
         return None
     _identify()
+    largest = getattr(view, "largest_body", None)
+    if largest is not None and (g.session is not None or getattr(view, "is_public", False)):
+        request.max_content_length = largest
     if request.method not in SAFE and not _token_fits():
         raise TokenGone
     if g.session is None and not getattr(view, "is_public", False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
@@ -44,6 +44,7 @@ def run_worker(
     stop: Event,
     poll_s: float = 0.5,
     lease_s: float = outbox.LEASE_S,
+    chores: Iterable[Callable[[Workspace], None]] = (),
 ) -> None:
     """Run jobs until `stop` is set; the one at hand is finished first.
 
@@ -53,6 +54,7 @@ def run_worker(
     :param handlers: by topic, beside those of plugins and those that tell plugins.
     :param poll_s: seconds between two looks at an empty outbox.
     :param lease_s: seconds after which another worker takes over from one that died.
+    :param chores: done at the start and every hour; one that fails is logged, and tried again in an hour.
     """
     worker = Worker(
         workspace, {**HANDLERS, **workspace.hooks.registered.jobs, **handlers}, stop=stop, lease_s=lease_s
@@ -64,11 +66,20 @@ def run_worker(
             if swept is None or now - swept > SWEEP_EVERY:
                 worker.tidy(first=swept is None)
                 swept = now
+                _do(chores, workspace)
             if not worker.run_next():
                 stop.wait(poll_s)
         except SQLAlchemyError as error:
             log.warning("The database does not answer: %s", where(error))
             stop.wait(max(poll_s, 1.0))
+
+
+def _do(chores: Iterable[Callable[[Workspace], None]], workspace: Workspace) -> None:
+    for chore in chores:
+        try:
+            chore(workspace)
+        except Exception as error:  # noqa: BLE001 - jobs go on without it
+            log.warning("A chore failed: %s", where(error))
 
 
 class Worker:

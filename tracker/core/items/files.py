@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from uuid import uuid4
 
 from sqlalchemy import insert, select
@@ -59,7 +59,7 @@ def folder(workspace: Workspace) -> Path:
 
 
 def land(
-    workspace: Workspace, name: str, stream: BinaryIO, *, media_type: str = "", largest: int = LARGEST
+    workspace: Workspace, name: str, stream: IO[bytes], *, media_type: str = "", largest: int = LARGEST
 ) -> Landed:
     """Write a stream to the disk under a random name and return what landed; no transaction is open.
 

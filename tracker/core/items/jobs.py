@@ -12,6 +12,7 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
 from tracker.core.items.bulk import reindex_items
+from tracker.core.items.files import sweep
 from tracker.hookspecs import Handler, JobContext
 
 STEP = 2000  # ids in one transaction
@@ -43,4 +44,10 @@ def _search_rebuild(ctx: JobContext, payload: Mapping[str, Any]) -> None:
     rebuild_search(ctx.workspace, int(payload["tracker"]))
 
 
+def sweep_files(workspace: Workspace) -> None:
+    """Remove files that landed for a form that was never saved."""
+    sweep(workspace)
+
+
+CHORES = (sweep_files,)
 HANDLERS: Mapping[str, Handler] = {"search_rebuild": _search_rebuild}

@@ -129,7 +129,8 @@ class FieldDraft:
         if self.bound.computed or self.bound.generated or not draws(self.bound):
             return
         self.preview = self._control("preview.", None, None)
-        if self.bound.sealed or self.bound.type.control().widget == "items" or issubclass(self.cls, Status):
+        no_default = self.bound.type.control().widget in ("items", "file")
+        if self.bound.sealed or no_default or issubclass(self.cls, Status):
             return
         held = None
         if self.field.default is not None:

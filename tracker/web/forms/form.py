@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
 from tracker.core.access.rights import editable
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
+from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Masked, Tracker
 from tracker.core.items.conditions import hidden_fields
+from tracker.core.items.files import Landed, land
 from tracker.errors import FieldMessages, Invalid
-from tracker.i18n import _
+from tracker.i18n import Message, _
 from tracker.web.forms.because import asked_because, asked_by
 from tracker.web.forms.dialect import dialect_of
-from tracker.web.forms.inputs import Input, Parts
+from tracker.web.forms.inputs import Input, Parts, Upload
 from tracker.web.forms.making import SHORT, country_choices, draws, form_data, make_input, offer
 from tracker.web.forms.placing import PlacingChoice
 from tracker.web.forms.typed import line
@@ -56,6 +58,7 @@ class ItemForm(BaseForm):
     :param item: the stored item; None for a new one.
     :param values: what stands in it instead, as for a duplicate.
     :param formdata: what the browser sent, or a prefilled address.
+    :param files: what came along with it.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ItemForm(BaseForm):
         item: Item | None = None,
         values: Mapping[str, Any] | None = None,
         formdata: MultiDict[str, str] | None = None,
+        files: MultiDict[str, FileStorage] | None = None,
     ) -> None:
         self.tracker, self.item = tracker, item
         self.bound: dict[str, BoundField] = {
@@ -82,6 +86,9 @@ class ItemForm(BaseForm):
         held |= values or {}
         data = {key: form_data(each, held.get(key), self.dialect) for key, each in self.bound.items()}
         self.process(formdata, data=data)
+        if formdata is not None:
+            for upload in self._uploads():
+                upload.choose(formdata, MultiDict() if files is None else files)
         for key, each in self.bound.items():
             offer(reading, self.inputs[key], each, held.get(key))
         self.countries = country_choices(reading) if any(isinstance(f, Parts) for f in self) else ()
@@ -174,6 +181,44 @@ class ItemForm(BaseForm):
                 self.inputs[key].refuse(messages)
             else:
                 self.sentences += [str(message) for message in messages]
+
+    # -- files --------------------------------------------------------------------------------
+
+    def _uploads(self) -> list[Upload]:
+        return [each for each in self.inputs.values() if isinstance(each, Upload)]
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the form asks for files, so that it must be sent in parts."""
+        return bool(self._uploads())
+
+    @property
+    def chosen(self) -> dict[str, FileStorage]:
+        """The files that came along for fields that are asked for, by key."""
+        found = {each.short_name: each.chosen for each in self._uploads() if each.chosen is not None}
+        return {key: file for key, file in found.items() if key not in self.hidden}
+
+    def land(self, workspace: Workspace) -> dict[str, Landed]:
+        """Write the files that came along to the disk and return what landed; no transaction is open.
+
+        :raises Invalid: one is too large; the others stay on the disk, named by nobody, until they are swept.
+        """
+        landed: dict[str, Landed] = {}
+        refused: dict[str, list[Message]] = {}
+        for key, file in self.chosen.items():
+            try:
+                landed[key] = land(workspace, file.filename or "", file.stream, media_type=file.mimetype)
+            except Invalid as error:
+                refused[key] = [error.message]
+        if refused:
+            raise Invalid.of(refused)
+        return landed
+
+    def ask_again(self) -> None:
+        """Say beside each file that it has to be chosen once more: browsers keep none."""
+        for key in self.chosen:
+            if not self.inputs[key].errors:
+                self.inputs[key].refuse([_("Choose the file once more; browsers do not keep it.")])
 
     # -- showing ------------------------------------------------------------------------------
 

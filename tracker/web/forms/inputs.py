@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from werkzeug.datastructures import FileStorage
 from wtforms import Field
 
+from tracker.core.items.files import LARGEST
 from tracker.fields.base import Control, joined
 from tracker.i18n import Message
 
@@ -200,6 +202,25 @@ class Rows(OneOf):
         return f"{self.id}.0.id"
 
 
+class Upload(Input):
+    """A file. What is stored stays unless another is chosen or the box to remove it is ticked; `shown` is its name."""
+
+    chosen: FileStorage | None = None
+    most = LARGEST >> 20  # megabytes
+
+    def take(self, formdata: Any) -> None:
+        """Take nothing: files come beside the texts of a form, in `choose`."""
+
+    def choose(self, formdata: Any, files: Any) -> None:
+        """Read which file came along, or that the stored one is to go."""
+        self.kept = self.object_data is not None
+        self.present = self.name in formdata or self.name in files
+        self.cleared = bool(formdata.get(f"{self.name}.clear"))
+        self.chosen = next((each for each in files.getlist(self.name) if each.filename), None)
+        if self.chosen is None and (self.cleared or not self.kept):
+            self.sent, self.raw = self.present or self.cleared, ""
+
+
 LOOKS: Mapping[str, type[Input]] = {
     "radio": OneOf,
     "select": OneOf,
@@ -210,6 +231,7 @@ LOOKS: Mapping[str, type[Input]] = {
     "lines": Texts,
     "tags": Texts,
     "parts": Parts,
+    "file": Upload,
 }
 
 

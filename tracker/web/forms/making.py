@@ -12,6 +12,7 @@ from tracker.core.ask.names import names
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField
 from tracker.core.design.store import trackers
+from tracker.core.items.files import file_names
 from tracker.fields.base import Control, TextDialect
 from tracker.fields.choices import Status
 from tracker.fields.places import country_names
@@ -24,8 +25,8 @@ YES_NO = (("yes", str(_("Yes"))), ("no", str(_("No"))))
 
 
 def draws(bound: BoundField) -> bool:
-    """Say whether a form can ask for the field: files and computed values have no control here."""
-    return bound.type.control().widget not in ("none", "file")
+    """Say whether a form can ask for the field: computed values have no control."""
+    return bound.type.control().widget != "none"
 
 
 def make_input(reading: Reading, bound: BoundField) -> Any:
@@ -48,7 +49,7 @@ def make_input(reading: Reading, bound: BoundField) -> Any:
 
 def form_data(bound: BoundField, value: Any, dialect: TextDialect) -> Any:
     """Return what a control shows for a stored value; of a sealed one only that there is one."""
-    if value is None or bound.sealed:
+    if value is None or bound.sealed or bound.type.control().widget == "file":
         return value
     if bound.type.control().widget == "items":
         return bound.type.to_json(value)
@@ -70,6 +71,9 @@ def offer(reading: Reading, field: Input, bound: BoundField, value: Any) -> None
         field.choices += [(key, labels(key)) for key in value or () if key not in offered]
     if widget in ("item", "items"):
         _offer_items(reading, field, bound)
+    if widget == "file":
+        field.kept = value is not None
+        field.shown = file_names(reading, {value}).get(value, "") if field.kept else ""
     if field.look == "select" and not field.optional:
         field.choices = list(field.choices)
 

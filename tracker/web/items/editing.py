@@ -10,19 +10,22 @@ from flask.typing import ResponseReturnValue
 from tracker.core.access.rights import require, visible_tracker
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
-from tracker.core.base.transaction import Reading
+from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Tracker
+from tracker.core.items.files import LARGEST, Landed, keep
 from tracker.core.items.reveal import is_masked
 from tracker.core.items.write import change_item, create_item
 from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, TrackerError, Unknown
 from tracker.i18n import _
-from tracker.web.asking import changing
+from tracker.web.asking import body, changing
 from tracker.web.forms.form import ItemForm
 from tracker.web.items import ITEM, bp, conflict
 from tracker.web.items.page import item_page
 from tracker.web.showing import is_partial, to_item
 from tracker.web.toasts import toast
 from tracker.web.words import noun
+
+LARGEST_FORM = 2 * (LARGEST >> 20) + 2  # megabytes: two of the largest files, and what is typed
 
 
 @bp.get("/new")
@@ -36,15 +39,18 @@ def new(name: str) -> ResponseReturnValue:
 
 
 @bp.post("/new")
+@body(megabytes=LARGEST_FORM)
 def create(name: str) -> ResponseReturnValue:
     """Create an item; a refused form comes back filled in, with its messages."""
     reading: Reading = g.reading()
     tracker = _creatable(reading, name)
-    form = ItemForm(reading, tracker, formdata=request.form)
+    form = ItemForm(reading, tracker, formdata=request.form, files=request.files)
     try:
         values = form.judged()
         placing = form.placing.placing()
+        landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
+            values |= _kept(change, landed)
             made = create_item(change, tracker, values, placing=placing)
             done = change.id
     except (NotFound, Unknown):
@@ -65,23 +71,26 @@ def edit(name: str, item_id: int) -> ResponseReturnValue:
 
 
 @bp.post(f"{ITEM}")
+@body(megabytes=LARGEST_FORM)
 def save(name: str, item_id: int) -> ResponseReturnValue:
     """Save the form of an item; a refused form comes back filled in, one that came late as a conflict."""
     reading: Reading = g.reading()
     tracker = visible_tracker(reading, name)
     item = _changeable(reading, tracker, item_id)
-    form = ItemForm(reading, tracker, item=item, formdata=request.form)
+    form = ItemForm(reading, tracker, item=item, formdata=request.form, files=request.files)
     title = _title(reading, form)
     try:
         if form.version != item.version:
             raise Stale(tracker.title_one, item_id, sent=form.version or 0)
         values = conflict.settled(form, request.form, form.judged())
         placing = form.placing.placing()
+        landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
+            values |= _kept(change, landed)
             change_item(change, tracker, item_id, values=values, version=form.version, placing=placing)
             done = change.id if change.written else None
     except Stale:
-        return _conflict(tracker, item_id, title)
+        return _conflict(tracker, item_id, title, lost=[form.bound[key].label for key in form.chosen])
     except (NotFound, Unknown):
         raise
     except TrackerError as error:
@@ -90,8 +99,16 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
     return redirect(to_item(name, item_id), 303)
 
 
-def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue:
-    """Answer with both versions, field by field; if what was typed is refused, with the form first."""
+def _kept(change: ChangeSet, landed: dict[str, Landed]) -> dict[str, int]:
+    """Name the files that landed, and return their numbers by field."""
+    return {key: keep(change, each) for key, each in landed.items()}
+
+
+def _conflict(tracker: Tracker, item_id: int, title: str, *, lost: list[str]) -> ResponseReturnValue:
+    """Answer with both versions, field by field; if what was typed is refused, with the form first.
+
+    :param lost: labels of the files that came along, which no page can carry on.
+    """
     reading: Reading = g.reading()  # as it stands after the other's save
     item = _changeable(reading, tracker, item_id)
     form = ItemForm(reading, tracker, item=item, formdata=request.form)
@@ -107,7 +124,14 @@ def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue
     ]
     return (
         render_template(
-            "items/conflict.html", form=form, tracker=tracker, item=item, clash=clash, title=title, kept=kept
+            "items/conflict.html",
+            form=form,
+            tracker=tracker,
+            item=item,
+            clash=clash,
+            title=title,
+            kept=kept,
+            lost=lost,
         ),
         409,
     )
@@ -115,6 +139,7 @@ def _conflict(tracker: Tracker, item_id: int, title: str) -> ResponseReturnValue
 
 @bp.post("/check", defaults={"item_id": None})
 @bp.post(f"{ITEM}/check")
+@body(megabytes=LARGEST_FORM)
 def check(name: str, item_id: int | None) -> ResponseReturnValue:
     """Answer which conditional fields are asked for, given what is typed; without JavaScript as a whole page."""
     reading: Reading = g.reading()
@@ -153,6 +178,7 @@ def _refused(form: ItemForm, error: TrackerError, *, title: str) -> ResponseRetu
         form.refuse(error.fields)
     else:
         form.sentences.append(str(error))
+    form.ask_again()
     return _form_page(form, title=title, status=error.status if error.status < 500 else 503)
 
 
@@ -184,7 +210,8 @@ def _duplicated(reading: Reading, tracker: Tracker) -> dict[str, Any] | None:
     return {
         key: value
         for key, value in item.values.items()
-        if not (tracker.fields[key].unique or is_masked(reading, tracker.fields[key]))
+        if tracker.fields[key].refers != "file"
+        and not (tracker.fields[key].unique or is_masked(reading, tracker.fields[key]))
     }
 
 

@@ -21,6 +21,7 @@ from tracker.fields.choices import Status, Tags
 from tracker.fields.computed import BackLinks
 from tracker.hookspecs import PanelContext
 from tracker.web.items.values import Names
+from tracker.web.showing import to_item
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def item_page(
     named = Names(reading, [each for each in fields if each.key in clear], [held])
     titles = name_fields(reading, tracker)
     head = _head(fields, clear)
+    at = to_item(tracker.key, item.id) if values is None else ""
     sections: dict[str, FactSection] = {}
     empty: list[str] = []
     for each in fields:
@@ -88,7 +90,13 @@ def item_page(
             continue
         section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
         section.facts.append(
-            _fact(named, each, held[each.key], may=None if each.key in clear else may_reveal(reading, each))
+            _fact(
+                named,
+                each,
+                held[each.key],
+                may=None if each.key in clear else may_reveal(reading, each),
+                at=at,
+            )
         )
     status = next((each for each in fields if isinstance(each.type, Status) and each.key in clear), None)
     return ItemPage(
@@ -110,10 +118,10 @@ def item_page(
     )
 
 
-def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None) -> Fact:
+def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, at: str) -> Fact:
     """Return one fact; `may` says whether a mask may be lifted, and is None where nothing is masked."""
     if may is None:
-        return Fact(each.key, each.label, named.html(each, value), wide=each.type.long)
+        return Fact(each.key, each.label, named.html(each, value, at=at), wide=each.type.long)
     masked = {"masked": True, "sealed": each.sealed, "revealable": may}
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 

@@ -17,7 +17,7 @@ from tracker.core.items.trash import links_to
 from tracker.fields.base import Kind
 from tracker.fields.computed import BackLinks
 from tracker.web.items.values import Names
-from tracker.web.showing import to_tracker
+from tracker.web.showing import to_item, to_tracker
 
 ROWS = 20
 NEWEST = 3
@@ -121,7 +121,9 @@ def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> 
             name_of(titles, each.id, each.values),
             tuple(
                 Cell(
-                    Markup("") if each.values[one.key] is None else names.html(one, each.values[one.key]),
+                    Markup("")
+                    if each.values[one.key] is None
+                    else names.html(one, each.values[one.key], at=to_item(tab.tracker.key, each.id)),
                     one.kind is Kind.NUMBER,
                 )
                 for one in columns

@@ -19,7 +19,7 @@ from tracker.i18n import _
 from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
 from tracker.web.forms.typed import line
-from tracker.web.items import ITEM, bp, editing, revealing
+from tracker.web.items import ITEM, attached, bp, editing, revealing
 from tracker.web.items.page import item_page, panels
 from tracker.web.items.past import day_of, days, end_of
 from tracker.web.items.related import NEWEST, Related, filled, related
@@ -27,7 +27,7 @@ from tracker.web.showing import is_partial, to_item, to_tracker
 from tracker.web.toasts import toast
 from tracker.web.words import noun
 
-__all__ = ["bp", "editing", "revealing"]
+__all__ = ["attached", "bp", "editing", "revealing"]
 
 LAST = 5  # cards in the side column
 

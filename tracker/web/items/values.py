@@ -12,8 +12,12 @@ from tracker.core.ask.names import names
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField
 from tracker.core.design.store import trackers
+from tracker.core.items.files import file_names
 from tracker.fields.links import LinkTo
+from tracker.web import assets
 from tracker.web.showing import to_item
+
+REFERRING = ("item", "user", "group", "file")
 
 
 class Names:
@@ -27,7 +31,7 @@ class Names:
         wanted: dict[tuple[str, str], set[int]] = {}
         held = list(rows)
         for each in fields:
-            if each.refers in ("item", "user", "group") and not each.computed and not each.sealed:
+            if each.refers in REFERRING and not each.computed and not each.sealed:
                 place = (each.refers, each.type.options.to if each.refers == "item" else "")
                 for row in held:
                     wanted.setdefault(place, set()).update(_targets(row.get(each.key)))
@@ -36,15 +40,22 @@ class Names:
     def _fetch(self, refers: str, to: str, *, ids: set[int]) -> dict[int, str]:
         if refers == "user":
             return names_of(self.reading, ids)
+        if refers == "file":
+            return file_names(self.reading, ids)
         known = trackers(self.reading)
         if refers == "group":
             return {group.id: group.title for group in known.design.groups if group.id in ids}
         target = known.by_key.get(to)
         return {} if target is None or target.definition.retired else names(self.reading, target, ids)
 
-    def html(self, field: BoundField, value: Any) -> Markup:
-        """Return a value that is neither empty nor masked, escaped and with its links."""
-        if field.refers in ("item", "user", "group") and not field.computed:
+    def html(self, field: BoundField, value: Any, *, at: str = "") -> Markup:
+        """Return a value that is neither empty nor masked, escaped and with its links.
+
+        :param at: the address of the item that holds it now; without one, files are named only.
+        """
+        if field.refers == "file" and not field.computed:
+            return file_link(self._known.get(("file", ""), {}).get(value, f"#{value}"), at, field.key)
+        if field.refers in REFERRING and not field.computed:
             elements = value if isinstance(value, (tuple, list)) else (value,)
             return Markup(", ").join(self._reference(field, each) for each in elements)
         return Markup("<bdi>{}</bdi>").format(field.type.html(value, self.reader))
@@ -63,6 +74,16 @@ class Names:
             rest = field.type.format((element,), self.reader).removeprefix(f"#{target}")
             return Markup("{}{}").format(shown, rest)
         return shown
+
+
+def file_link(name: str, at: str, key: str) -> Markup:
+    """Return a file's name; as a link where the item that holds it has an address."""
+    mark = assets.icon("paperclip", "s")
+    if not at:
+        return Markup("{}<bdi>{}</bdi>").format(mark, name)
+    return Markup('<a class="tk-file" href="{}/file/{}" download>{}<bdi>{}</bdi></a>').format(
+        at, key, mark, name
+    )
 
 
 def _targets(value: Any) -> set[int]:

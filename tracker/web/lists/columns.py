@@ -16,8 +16,10 @@ from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import MASK, BoundField, Tracker
 from tracker.core.design.store import trackers
+from tracker.core.items.files import file_names
 from tracker.fields.base import Kind
 from tracker.web import assets, words
+from tracker.web.items.values import file_link
 from tracker.web.showing import to_item
 
 MOST_COLUMNS = 9
@@ -115,7 +117,7 @@ def is_at_end(bound: BoundField) -> bool:
 def rows(reading: Reading, tracker: Tracker, columns: Sequence[Column], page: Page) -> list[Row]:
     """Return the rows of a page. Names of linked items come with one query a tracker."""
     named = name_fields(reading, tracker)
-    showing = _Showing(reading, columns, page.items)
+    showing = _Showing(reading, tracker, columns, page.items)
     made = [showing.cells(column, page.items) for column in columns]
     return [
         Row(
@@ -137,22 +139,37 @@ def needed(reading: Reading, tracker: Tracker, columns: Sequence[Column]) -> lis
 class _Showing:
     """Makes cells; looks up what ids mean once a page."""
 
-    def __init__(self, reading: Reading, columns: Sequence[Column], items: Sequence[Item]) -> None:
+    def __init__(
+        self, reading: Reading, tracker: Tracker, columns: Sequence[Column], items: Sequence[Item]
+    ) -> None:
         self.reading = reading
+        self.key = tracker.key
         self.reader = reading.actor.reader
         self.mine: Rights = rights(reading)
         self.mask = Markup('<span class="tk-sealed">{}<span class="mask">{}</span></span>').format(
             assets.icon("lock", "s"), MASK
         )
         self.names = self._names(columns, items)
+        files = [each.key for each in columns if each.field.refers == "file" and not each.field.sealed]
+        held = {item.values.get(key) for item in items for key in files} - {None}
+        self.files = file_names(reading, {each for each in held if isinstance(each, int)})
 
     def cells(self, column: Column, items: Sequence[Item]) -> Cells:
         bound, look = column.field, column.look
         show = self._show(bound)
         start = Markup('<td class="{}">').format(look) if look else Markup("<td>")
         empty, end = start + Markup("</td>"), Markup("</td>")
+        if bound.refers == "file" and not bound.sealed and self.mine.level(bound) >= READ:
+            return [self._file(bound, each, start) + end for each in items]
         values = (item.values.get(bound.key) for item in items)
         return [empty if value is None else start + show(value) + end for value in values]
+
+    def _file(self, bound: BoundField, item: Item, start: Markup) -> Markup:
+        file_id = item.values.get(bound.key)
+        if file_id is None:
+            return start
+        name = self.files.get(file_id, f"#{file_id}")
+        return start + file_link(name, to_item(self.key, item.id), bound.key)
 
     def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
         if bound.sealed or self.mine.level(bound) < READ:
