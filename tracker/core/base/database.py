@@ -121,7 +121,10 @@ def _sqlite(url: Any) -> Engine:
         write = connection.get_execution_options().get(WRITE, False)
         driver = connection.connection.driver_connection
         assert driver is not None
-        driver.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+        if connection.info.get("writes") is not write:
+            # Only when it differs: SQLite prepares every statement anew after this pragma.
+            driver.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+            connection.info["writes"] = write
         driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine

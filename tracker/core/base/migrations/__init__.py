@@ -63,6 +63,7 @@ def keep_copy(database: Database, revision: str) -> Path | None:
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute("PRAGMA query_only = OFF")  # an earlier reader may have left it on
+            connection.info.pop("writes", None)
             driver.execute("VACUUM INTO ?", (str(half),))
         half.rename(copy)
     return copy
