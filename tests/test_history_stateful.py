@@ -387,5 +387,5 @@ def test_engine_and_model_agree_on_every_moment_postgresql(pg_url):
 
 @pytest.mark.slow
 def test_engine_and_model_agree_over_longer_lives(pg_url):
-    lives("", examples=60, steps=50)
-    lives(pg_url, examples=25, steps=50)
+    lives("", examples=30, steps=40)
+    lives(pg_url, examples=12, steps=40)
