@@ -107,9 +107,18 @@ def check_plugins(cli: Cli, *, as_json: bool) -> None:
 
 def _print_plugins(cli: Cli, *, as_json: bool) -> int:
     """Print the plugins; return how many are quarantined."""
+    from tracker.core.base.notices import read_cut_off
+
     hooks = cli.workspace.hooks
+    with cli.workspace.read(cli.system) as reading:
+        untold = read_cut_off(reading)
     rows = [
-        (name, each.info.version, "asked", each.info.about or each.info.title or each.origin)
+        (
+            name,
+            each.info.version,
+            "NOT TOLD" if name in untold else "asked",
+            untold.get(name) or each.info.about or each.info.title or each.origin,
+        )
         for name, each in hooks.plugins.items()
     ]
     rows += [(each.name, "", "QUARANTINED", each.reason) for each in hooks.quarantined]
