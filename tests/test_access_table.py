@@ -295,6 +295,7 @@ EXEMPT = {
     "items.bulk.reindex": "the engine's half of a write",
     "items.bulk.reindex_items": "the engine's half of a write",
     "items.trash.trash_where": "the engine's half of trash_items",
+    "items.trash.hold": "locks rows of a clause that its caller made, and returns nothing",
     "items.trash.restore_where": "the engine's half of restore_items",
     "items.trash.links_to": "touches no item",
     "items.trash.linking_items": "a clause for on-delete rules, which hold for all items",
