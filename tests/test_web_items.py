@@ -431,7 +431,7 @@ def test_reveal_without_the_right_is_refused_and_says_nothing(treasurer, signed_
 
 def test_an_old_sign_in_is_asked_for_the_password_first(treasurer, web_ground, marta):
     with web_ground.workspace.change(SYSTEM, door="engine") as change:
-        old = change.now - timedelta(minutes=11)
+        old = change.now - timedelta(minutes=16)
         change.execute(update(tables.session).values(verified_at=old))
     address = f"/t/person/{marta}/reveal/secret_note"
     asked = treasurer.post(address)
@@ -524,3 +524,14 @@ def test_conditional_fields_come_while_one_fills_in_the_form(opened, web_ground)
     assert opened.complaints == []
     opened.click("button.btn-primary:has-text('Save')")
     opened.wait_for_url("**/t/trial/1")
+
+
+def test_tabs_are_for_what_is_there_and_the_rest_is_offered_to_add(staff, web_ground):
+    home = web_ground.create("household", name="Nobody", town="Bern")
+    page = staff.get(f"/t/household/{home}").text
+    tabs, more = re.search(r'<div class="tk-tabline">(.*?)</nav>(.*?)</details>', page, re.DOTALL).groups()
+
+    assert "person.household" not in tabs
+    assert f'href="/t/person/new?v.household={home}"' in more
+    assert "tk-tabmore" not in staff.get("/t/household/2").text
+    assert 'aria-current="page"><bdi>People' in staff.get(f"/t/household/{home}?tab=person.household").text

@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from ground import field, group, tracker_def
 from werkzeug.datastructures import MultiDict
 
 from tracker.core.design.definitions import ViewDef
@@ -290,3 +291,39 @@ def test_who_may_not_change_sees_no_boxes_and_is_refused(signed_in):
     answer = guest.post("/t/household/picked", {"do": "trash", "id": "1"})
     assert answer.status_code == 403
     assert "You may not trash Households" in answer.text
+
+
+def test_where_no_status_or_money_is_stored_what_is_worked_out_is_a_column_before_dates_fill_it(
+    staff, web_ground
+):
+    web_ground.configure(
+        tracker_def(
+            "guest",
+            field("name"),
+            field("born", "date"),
+            field("died", "date"),
+            field("standing", "formula", options={"expression": "CASE WHEN died IS NULL THEN 'Member' ELSE 'Gone' END"}),
+            field("visits", "back_links", options={"from": "visit.guest"}),
+            field("spent", "rollup", options={"of": "visits", "field": "paid"}),
+            title="Guests",
+        ),
+        tracker_def(
+            "visit",
+            field("title"),
+            field("guest", "link", options={"to": "guest"}),
+            field("paid", "money", options={"currency": "EUR"}),
+        ),
+        group("staff", guest__view="all", guest__create="all"),
+    )
+    web_ground.create("guest", name="Ada")
+    page = staff.get("/t/guest")
+    heads = re.findall(r'<th scope="col".*?<bdi[^>]*>(.*?)</bdi>', page.text, re.DOTALL)
+
+    assert heads == ["Name", "Standing", "Born", "Died", "Spent"]
+    assert not links(page, "sort=standing")
+    assert re.search(r'<bdi class="tk-unsorted" title="[^"]+">Standing</bdi>', page.text)
+
+
+def test_only_people_have_initials_before_their_name(staff):
+    assert "tk-ava-s" in staff.get("/t/person").text.partition('id="rows"')[2]
+    assert "tk-ava-s" not in staff.get("/t/household").text.partition('id="rows"')[2].partition("</table>")[0]

@@ -95,6 +95,11 @@ def tracker_icon(tracker: Tracker, size: str = "") -> Markup:
     return nav_icon(tracker.definition.icon, size)
 
 
+def is_person_like(tracker: Tracker) -> bool:
+    """Say whether the items of a tracker are people, shown with their initials, as its icon tells."""
+    return tracker.definition.icon.startswith("user")
+
+
 def shell() -> Shell:
     """Return the frame of this page; made once a request."""
     held: Shell | None = g.get("held_shell")

@@ -85,7 +85,8 @@ def _let_go(change: ChangeSet, tracker: Tracker) -> None:
             if held:
                 raise Refused(
                     _(
-                        "%(n)d of %(other)s need this %(title)s (%(label)s). Trash or relink them first.",
+                        "%(other)s need this %(title)s: %(n)d by “%(label)s”."
+                        " Link them to another, or move them to the trash, first.",
                         n=held,
                         other=other.title,
                         title=tracker.title_one,

@@ -21,7 +21,7 @@ from tracker.fields.choices import Status, Tags
 from tracker.fields.computed import BackLinks
 from tracker.hookspecs import PanelContext
 from tracker.web.items.values import Names
-from tracker.web.showing import to_item
+from tracker.web.showing import is_person_like, to_item
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def item_page(
         tracker,
         item,
         name_of(titles, item.id, held),
-        _is_person_like(tracker),
+        is_person_like(tracker),
         _pill(status, held),
         _line(named, fields, held, clear),
         [
@@ -166,10 +166,6 @@ def _pill(status: BoundField | None, held: Mapping[str, Any]) -> Pill | None:
         return None
     option = status.type.selection.by_key.get(held[status.key])
     return Pill(status.type.selection.label(held[status.key]), option.color if option else "grey")
-
-
-def _is_person_like(tracker: Tracker) -> bool:
-    return tracker.definition.icon.startswith(("user", "id-badge"))
 
 
 # -- what may be done -------------------------------------------------------------------------

@@ -104,7 +104,18 @@ def related(reading: Reading, tracker: Tracker, item: Item) -> list[Related]:
                 item.id,
             )
         )
-    return [each for each in tabs if each.count.n or each.may_add]
+    return _told_apart([each for each in tabs if each.count.n or each.may_add])
+
+
+def _told_apart(tabs: list[Related]) -> list[Related]:
+    """Return tabs of which no two are called the same."""
+    labels = [each.label for each in tabs]
+    return [
+        each
+        if labels.count(each.label) == 1
+        else replace(each, label=f"{each.tracker.title} · {each.field.label}")
+        for each in tabs
+    ]
 
 
 def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> Related:

@@ -80,7 +80,7 @@ def file_link(name: str, at: str, key: str) -> Markup:
     """Return a file's name; as a link where the item that holds it has an address."""
     mark = assets.icon("paperclip", "s")
     if not at:
-        return Markup("{}<bdi>{}</bdi>").format(mark, name)
+        return Markup('<span class="tk-file">{}<bdi>{}</bdi></span>').format(mark, name)
     return Markup('<a class="tk-file" href="{}/file/{}" download>{}<bdi>{}</bdi></a>').format(
         at, key, mark, name
     )

@@ -20,12 +20,11 @@ from tracker.core.items.files import file_names
 from tracker.fields.base import Kind
 from tracker.web import assets, words
 from tracker.web.items.values import file_link
-from tracker.web.showing import to_item
+from tracker.web.showing import is_person_like, to_item
 
 MOST_COLUMNS = 9
 FILLED_TO = 6  # where nothing stands out, a list still has some columns
 TOWNS = ("town", "city", "place", "country")
-PEOPLE_ICONS = frozenset({"user", "users", "users-group", "user-circle", "user-plus", "id-badge"})
 Cells = list[Markup]
 
 
@@ -63,27 +62,40 @@ def listable(reading: Reading, tracker: Tracker) -> list[BoundField]:
 
 
 def default_columns(reading: Reading, tracker: Tracker) -> list[str]:
-    """Return the columns of a list that names none: number, status, links, town, dates, money; never a sealed one."""
+    """Return the columns of a list that names none: number, status, links, town, dates, money; never a sealed one.
+
+    Where nothing of a kind is stored, what is worked out takes its place: a standing, an amount still open.
+    """
     mine = rights(reading)
     offered = [each for each in listable(reading, tracker) if not each.sealed and mine.level(each) >= READ]
     picks: list[BoundField] = []
     for fits, most in _ORDER:
-        picks += [each for each in offered if fits(each) and each not in picks][:most]
+        fit = [each for each in offered if fits(each) and each not in picks]
+        picks += [each for each in fit if not each.computed or all(one.computed for one in fit)][:most]
     rest = [
         each for each in offered if each not in picks and not each.type.long and each.kind is not Kind.PARTS
     ]
     picks += rest[: max(0, FILLED_TO - 1 - len(picks))]
-    return [each.key for each in picks[: MOST_COLUMNS - 1]]
+    return [each.key for each in sorted(picks[: MOST_COLUMNS - 1], key=_is_money)]  # money at the end side
+
+
+def _is_money(bound: BoundField) -> bool:
+    return bound.definition.type == "money" or (bound.computed and bool(getattr(bound.type, "currency", "")))
 
 
 _ORDER: tuple[tuple[Callable[[BoundField], bool], int], ...] = (
     (lambda each: each.definition.type == "autonumber", 1),
-    (lambda each: each.definition.type == "status", 1),
+    (lambda each: each.definition.type == "status" or _is_word(each), 1),
     (lambda each: each.definition.type == "link", 2),
     (lambda each: each.key in TOWNS, 1),
-    (lambda each: each.kind is Kind.DATE, 2),
-    (lambda each: each.definition.type == "money", 2),
+    (_is_money, 2),
+    (lambda each: each.kind is Kind.DATE and not each.computed, 2),
 )
+
+
+def _is_word(bound: BoundField) -> bool:
+    """Say whether a field is worked out to a word, such as somebody's standing."""
+    return bound.definition.type == "formula" and bound.kind is Kind.TEXT
 
 
 def chosen_columns(reading: Reading, tracker: Tracker, wanted: Iterable[str]) -> list[Column]:
@@ -230,7 +242,7 @@ def _link(known: Mapping[int, str], target: str, each: int) -> Markup:
 
 def avatar(tracker: Tracker, name: str, item_id: int) -> Markup:
     """Return the round mark with initials before a person's name; nothing for other things."""
-    if tracker.definition.icon not in PEOPLE_ICONS:
+    if not is_person_like(tracker):
         return Markup("")
     return Markup('<span class="tk-ava tk-ava-s tk-{}" aria-hidden="true">{}</span>').format(
         words.tone(item_id), escape(words.initials(name))
