@@ -154,7 +154,8 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
             back |= {name: pair[0] for name, pair in row.diff.items()}
             if "deleted_cs" in row.diff:
                 trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
-    return None if trashed else _walked_back(fields, item.values, back)
+    read = [each for each in fields if mine.level(each) >= READ]
+    return None if trashed else _walked_back(read, item.values, back)
 
 
 def _walked_back(
@@ -201,7 +202,9 @@ def undone_by(reading: Reading, ids: Sequence[int]) -> dict[int, int]:
     """Return, for those of `ids` that are undone, the change set that undid them and stands itself."""
     table = tables.change_set
     rows = reading.execute(
-        select(table.c.id, table.c.undoes_id).where(table.c.undoes_id.in_(list(ids))).order_by(table.c.id)
+        select(table.c.id, table.c.undoes_id)
+        .where(table.c.undoes_id.in_(list(ids)), table.c.state == "done")  # a killed one goes on later
+        .order_by(table.c.id)
     ).all()
     if not rows:
         return {}
@@ -245,7 +248,9 @@ def change_sets(
         raise Unknown("tracker", tracker, [each.key for each in seen])
     whole = [each.id for each in wanted if "all" in mine.scopes_for("view", each)]
     here = touched.c.change_set_id == table.c.id
-    shown: list[ColumnElement[bool]] = [exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))]
+    shown: list[ColumnElement[bool]] = [
+        exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))
+    ]
     if mine.unbounded and not tracker:
         shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
     own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []

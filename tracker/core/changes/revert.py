@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -21,49 +20,48 @@ from sqlalchemy import (
 )
 
 from tracker.core.access import clauses
+from tracker.core.access.rights import MASKED, rights
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
+from tracker.core.changes import obstacles
+from tracker.core.changes.obstacles import Between, Conflict, revisions_of
 from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
 from tracker.core.items.rows import side_from_json, side_json, stored_json
-from tracker.core.items.trash import hold, linking_items, links_to, needs_target, restore_where, trash_where
+from tracker.core.items.trash import hold, restore_where, trash_where
 from tracker.core.items.write import Placing, save_difference
 
-Between = tuple[int, int]
 revision = tables.revision
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """Something that an undo left as it is, and why."""
-
-    tracker: str
-    item_id: int
-    field: str
-    reason: str
+CHANGED_SINCE = "it was changed since"
+TAKEN = "its old value is used by another now"
+DEAD = "what it linked to is in the trash now"
+NOT_OPEN = "you may not change all that was changed"
 
 
 def undo_trashing(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
-    """Restore what the change set trashed."""
+    """Restore what the change set trashed; somebody else's trashing only with the right to restore."""
     table = tracker.table
     gone = and_(table.c.deleted_cs == cs, table.c.id.between(*between))
-    allowed = clauses.where(change, "trash", tracker, form="set")
+    hold(change, tracker, gone)
+    allowed = clauses.where(change, "restore", tracker, form="set")
+    if obstacles.is_own(change, cs):
+        allowed = or_(allowed, clauses.where(change, "trash", tracker, form="set"))
     conflicts = _listed(change, tracker, and_(gone, not_(allowed)), "you may not restore it")
-    taken = _taken_ids(change, tracker, and_(gone, allowed))
-    conflicts += [
-        Conflict(tracker.key, item_id, key, "its value is used by another now") for item_id, key in taken
-    ]
-    free = table.c.id.not_in([item_id for item_id, _key in taken]) if taken else not_(false())
-    restore_where(change, tracker, and_(gone, allowed, free))
+    taken = obstacles.taken_ids(change, tracker, and_(gone, allowed))
+    conflicts += [Conflict(tracker.key, item_id, key, TAKEN) for item_id, key in taken]
+    lacking = obstacles.lacking_ids(change, tracker, and_(gone, allowed))
+    conflicts += [Conflict(tracker.key, item_id, "", DEAD) for item_id in sorted(lacking)]
+    left = lacking | {item_id for item_id, _key in taken}
+    restore_where(change, tracker, and_(gone, allowed, table.c.id.not_in(left) if left else not_(false())))
     return conflicts
 
 
 def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
     """Trash what the change set created or restored, unless it was edited with effect since, or others need it."""
     table = tracker.table
-    restored = select(revision.c.item_id).where(_of(tracker, cs, between), _restores(change))
+    restored = select(revision.c.item_id).where(revisions_of(tracker, cs, between), _restores(change))
     made = and_(
         or_(table.c.created_cs == cs, table.c.id.in_(restored)),
         table.c.deleted_cs.is_(None),
@@ -86,84 +84,114 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
         ).scalars()
         if _has_net_effect(change, tracker, item_id, cs)
     ]
-    conflicts += [Conflict(tracker.key, item_id, "", "it was changed since") for item_id in edited]
-    needed = _needed_ids(change, tracker, made) - set(edited)
+    conflicts += [Conflict(tracker.key, item_id, "", CHANGED_SINCE) for item_id in edited]
+    needed = obstacles.needed_ids(change, tracker, made, cs=cs, left=set(edited))
     conflicts += [Conflict(tracker.key, item_id, "", "other items need it") for item_id in sorted(needed)]
     left = [*edited, *needed]
     trash_where(change, tracker, and_(made, allowed, table.c.id.not_in(left) if left else not_(false())))
     return conflicts
 
 
-def _of(tracker: Tracker, cs: int, between: Between) -> ColumnElement[bool]:
-    """Return the clause for the revisions of a change set in a range of items."""
-    return and_(
-        revision.c.tracker_id == tracker.id,
-        revision.c.change_set_id == cs,
-        revision.c.item_id.between(*between),
-        clauses.as_system(tracker),
-    )
-
-
 def _restores(change: ChangeSet) -> ColumnElement[bool]:
     """Return the clause for revisions that brought an item back from the trash."""
-    if change.dialect == "sqlite":
-        return literal_column("json_type(sys_revision.diff, '$.deleted_cs')").is_not(None)
-    return literal_column("jsonb_exists(sys_revision.diff, 'deleted_cs')", Boolean())
+    return _names(change, "deleted_cs")
 
 
 def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
     """Give the items that the change set changed their old values back."""
     table = tracker.table
-    here = and_(_of(tracker, cs, between), not_(_restores(change)))
-    joined = select(revision.c.item_id, revision.c.version, revision.c.diff).join(
-        table, table.c.id == revision.c.item_id
-    )
-    allowed = clauses.where(change, "change", tracker, form="set")
-    untouched = and_(revision.c.version == table.c.version, table.c.deleted_cs.is_(None), allowed)
+    here = and_(revisions_of(tracker, cs, between), not_(_restores(change)))
     columns = _columns_in(change, here)
-    taken = {item_id for item_id, _key in _taken_by_old(change, tracker, cs, columns, between=between)}
-    plain = and_(untouched, table.c.id.not_in(taken) if taken else not_(false()))
+    if not columns:
+        return []
+    hold(change, tracker, table.c.id.in_(select(revision.c.item_id).where(here)))
+    own = obstacles.is_own(change, cs)
+    blocked = obstacles.blocked_columns(change, tracker, columns, own=own)
+    plain = _untouched(change, tracker, here, columns, blocked=blocked)
     # Read before the fast path: what that turns back would look edited afterwards.
     rest = change.execute(
-        joined.where(here, not_(func.coalesce(plain, false()))).order_by(revision.c.version.desc())
+        select(revision.c.item_id, revision.c.version, revision.c.diff)
+        .join(table, table.c.id == revision.c.item_id)
+        .where(here, not_(func.coalesce(plain, false())))
+        .order_by(revision.c.version.desc())
     ).all()
-    if columns:
-        swapped = swap_diffs(change, tracker, cs, and_(here, plain))
-        if swapped:
-            revert_columns(change, tracker, [name for name in columns if not name.startswith("s_")])
-            revert_lists(change, tracker, [name for name in columns if name.startswith("s_")])
-            change.counts[tracker.id].changed += swapped
-            reindex(change, tracker, set(columns))
-    return [conflict for row in rest for conflict in _undo_fields(change, tracker, row)]
+    swapped = swap_diffs(change, tracker, cs, and_(here, plain))
+    if swapped:
+        free = [name for name in columns if name not in blocked]
+        revert_columns(change, tracker, [name for name in free if not name.startswith("s_")], between=between)
+        revert_lists(change, tracker, [name for name in free if name.startswith("s_")], between=between)
+        change.counts[tracker.id].changed += swapped
+        reindex(change, tracker, set(columns))
+    return [conflict for row in rest for conflict in _undo_fields(change, tracker, row, own=own)]
+
+
+def _untouched(
+    change: ChangeSet,
+    tracker: Tracker,
+    here: ColumnElement[bool],
+    columns: list[str],
+    *,
+    blocked: list[str],
+) -> ColumnElement[bool]:
+    """Return the clause for revisions that one statement may turn back: nothing stands in their way."""
+    table = tracker.table
+    allowed = clauses.where(change, "change", tracker, form="set")
+    clear = [revision.c.version == table.c.version, table.c.deleted_cs.is_(None), allowed]
+    clear += [not_(_names(change, name)) for name in blocked]
+    left = obstacles.taken_by_old(change, tracker, here, columns)
+    left |= obstacles.dead_by_old(change, tracker, here, columns)
+    return and_(*clear, table.c.id.not_in(left)) if left else and_(*clear)
+
+
+def _names(change: ChangeSet, name: str) -> ColumnElement[bool]:
+    """Return the clause for revisions whose diff names a column."""
+    if change.dialect == "sqlite":
+        return literal_column(f"json_type(sys_revision.diff, '$.{name}')").is_not(None)
+    return literal_column(f"jsonb_exists(sys_revision.diff, '{name}')", Boolean())
 
 
 # -- field by field ---------------------------------------------------------------------------
 
 
-def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any) -> list[Conflict]:
-    """Turn one revision back, as far as its values still stand."""
+def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any, *, own: bool) -> list[Conflict]:
+    """Turn one revision back, as far as its values still stand and the actor may write them."""
     item = _live_item(change, tracker, row.item_id)
     if item is None:
         return [Conflict(tracker.key, row.item_id, "", "it is in the trash, or you may not change it")]
+    blocked = obstacles.blocked_columns(change, tracker, row.diff, own=own)
+    diff = {name: pair for name, pair in row.diff.items() if name not in blocked}
+    conflicts = [Conflict(tracker.key, item.id, "", NOT_OPEN)] if blocked else []
+    placing = _placing_before(tracker, item, diff, conflicts)
     values: dict[str, Any] = {}
-    conflicts: list[Conflict] = []
-    placing = _placing_before(tracker, item, row.diff, conflicts)
     sealed: dict[str, Any] = {}
-    for each in dict.fromkeys(tracker.by_column[name] for name in row.diff if name in tracker.by_column):
-        now, old, new = _states(change, tracker, each, item, diff=row.diff)
-        if now == new and each.sealed:
+    for each in dict.fromkeys(tracker.by_column[name] for name in diff if name in tracker.by_column):
+        now, old, new = _states(change, tracker, each, item, diff=diff)
+        if reason := _obstacle(change, tracker, each, item, states=(now, old, new)):
+            conflicts.append(Conflict(tracker.key, item.id, _named(change, each), reason))
+        elif now == new and each.sealed:
             sealed |= {name: [new[name], old[name]] for name in old}
         elif now == new:
             values[each.key] = _value(each, old)
-        elif now != old:
-            conflicts.append(Conflict(tracker.key, item.id, each.key, "it was changed since"))
-    for key in [
-        key for key in values if _is_taken(change, tracker, tracker.all_fields[key], item, value=values[key])
-    ]:
-        del values[key]
-        conflicts.append(Conflict(tracker.key, item.id, key, "its old value is used by another now"))
-    save_difference(change, tracker, item, values, placing=placing, sealed=sealed)
+    save_difference(change, tracker, item, values, placing=placing, sealed=sealed, judging=False)
     return conflicts
+
+
+def _obstacle(
+    change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, *, states: tuple[Any, Any, Any]
+) -> str:
+    """Return why a field cannot go back; empty when it can, or is back already."""
+    now, old, new = states
+    if now == old:
+        return ""
+    if now != new:
+        return CHANGED_SINCE
+    if obstacles.is_taken(change, tracker, each, item, state=old):
+        return TAKEN
+    return DEAD if not each.sealed and obstacles.is_dead(change, each, _value(each, old)) else ""
+
+
+def _named(change: ChangeSet, each: BoundField) -> str:
+    return each.key if rights(change).level(each) >= MASKED else ""
 
 
 def _placing_before(
@@ -176,7 +204,7 @@ def _placing_before(
         if now == new:
             placing[name] = old
         elif now != old:
-            conflicts.append(Conflict(tracker.key, item.id, name, "it was changed since"))
+            conflicts.append(Conflict(tracker.key, item.id, name, CHANGED_SINCE))
     return Placing(**placing)
 
 
@@ -246,91 +274,6 @@ def _listed(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], re
     table = tracker.table
     ids = change.execute(select(table.c.id).where(clause, clauses.as_system(tracker)).limit(1000)).scalars()
     return [Conflict(tracker.key, item_id, "", reason) for item_id in ids]
-
-
-def _needed_ids(change: ChangeSet, tracker: Tracker, made: ColumnElement[bool]) -> set[int]:
-    """Return the ids of new items that live items of others cannot be without."""
-    table = tracker.table
-    candidates = select(table.c.id).where(made, clauses.as_system(tracker))
-    needed: set[int] = set()
-    for other, each in links_to(change, tracker):
-        if not needs_target(each):
-            continue
-        linking = linking_items(other, each, candidates)
-        if each.many:
-            side = each.side
-            targets = select(side.c[each.main.name]).where(
-                side.c.item_id.in_(select(other.table.c.id).where(linking)), clauses.as_system(other)
-            )
-        else:
-            targets = select(other.table.c[each.main.name]).where(linking)
-        needed |= set(change.execute(targets.distinct()).scalars())
-    return needed
-
-
-def _taken_ids(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> list[tuple[int, str]]:
-    """Return (item, field) for items of a clause whose unique value a live item has meanwhile."""
-    table, found = tracker.table, []
-    other = table.alias("other")
-    for each in _unique_fields(tracker):
-        name = _unique_column(each)
-        same = exists(
-            select(other.c.id).where(
-                other.c[name] == table.c[name], other.c.id != table.c.id, other.c.deleted_cs.is_(None)
-            )
-        )
-        ids = change.execute(select(table.c.id).where(clause, same, clauses.as_system(tracker))).scalars()
-        found += [(item_id, each.key) for item_id in ids]
-    return found
-
-
-def _taken_by_old(
-    change: ChangeSet, tracker: Tracker, cs: int, columns: Iterable[str], *, between: Between
-) -> list[tuple[int, str]]:
-    """Return (item, field) where the old value of a unique field is another live item's by now."""
-    table, found = tracker.table, []
-    for each in _unique_fields(tracker):
-        name = _unique_column(each)
-        if name not in columns:
-            continue
-        held = f"json_extract(diff, '$.{name}[0]')"
-        if change.dialect == "postgresql":
-            held = each.compared.storage.cast_sql(f"diff->'{name}'->>0", change.dialect)
-        ids = change.execute(
-            select(revision.c.item_id)
-            .join(table, and_(table.c[name] == literal_column(held), table.c.deleted_cs.is_(None)))
-            .where(
-                revision.c.tracker_id == tracker.id,
-                revision.c.change_set_id == cs,
-                revision.c.item_id.between(*between),
-                table.c.id != revision.c.item_id,
-                clauses.as_system(tracker),
-            )
-        ).scalars()
-        found += [(item_id, each.key) for item_id in ids]
-    return found
-
-
-def _is_taken(change: ChangeSet, tracker: Tracker, each: BoundField, item: Item, *, value: Any) -> bool:
-    if not each.unique or value is None or each.sealed:
-        return False
-    table, name = tracker.table, each.compared.name
-    compared = each.dump(value)[each.columns.index(each.compared)]
-    same = select(table.c.id).where(
-        table.c[name] == compared,
-        table.c.id != item.id,
-        table.c.deleted_cs.is_(None),
-        clauses.as_system(tracker),
-    )
-    return change.execute(same.limit(1)).first() is not None
-
-
-def _unique_fields(tracker: Tracker) -> list[BoundField]:
-    return [each for each in tracker.stored if each.unique]
-
-
-def _unique_column(each: BoundField) -> str:
-    return each.columns[-1].name if each.blind else each.compared.name
 
 
 def _columns_in(change: ChangeSet, here: ColumnElement[bool]) -> list[str]:

@@ -47,7 +47,9 @@ def swap_diffs(change: ChangeSet, tracker: Tracker, cs: int, clause: ColumnEleme
     return change.execute(made.execution_options(preserve_rowcount=True)).rowcount
 
 
-def revert_columns(change: ChangeSet, tracker: Tracker, columns: Sequence[str]) -> None:
+def revert_columns(
+    change: ChangeSet, tracker: Tracker, columns: Sequence[str], *, between: tuple[int, int]
+) -> None:
     """Give the items that `swap_diffs` wrote revisions for the values of those, and the next version."""
     table = tracker.table
     mine = revision.alias("mine")
@@ -69,6 +71,7 @@ def revert_columns(change: ChangeSet, tracker: Tracker, columns: Sequence[str]) 
             mine.c.item_id == table.c.id,
             mine.c.change_set_id == change.id,
             mine.c.version == table.c.version + 1,
+            table.c.id.between(*between),
             clauses.as_system(tracker),
         )
         .values({table.c[name]: held for name, held in values.items()})
@@ -76,46 +79,53 @@ def revert_columns(change: ChangeSet, tracker: Tracker, columns: Sequence[str]) 
     )
 
 
-def revert_lists(change: ChangeSet, tracker: Tracker, names: Sequence[str]) -> None:
-    """Fill side tables from the lists in this change set's own revisions."""
+def revert_lists(
+    change: ChangeSet, tracker: Tracker, names: Sequence[str], *, between: tuple[int, int]
+) -> None:
+    """Fill side tables from the lists in the revisions that `swap_diffs` wrote, where they are the newest."""
     for name in names:
         field = tracker.by_column[name]
-        side = field.side
-        mine = and_(
-            revision.c.tracker_id == tracker.id,
-            revision.c.change_set_id == change.id,
-            literal_column(
-                f"json_type(diff, '$.{name}') IS NOT NULL"
-                if change.dialect == "sqlite"
-                else f"jsonb_exists(diff, '{name}')"
-            ),
-        )
-        marker = clauses.as_system(tracker)
-        change.execute(delete(side).where(side.c.item_id.in_(select(revision.c.item_id).where(mine)), marker))
-        columns = ", ".join(["item_id", "position", *(each.name for each in field.columns)])
-        if change.dialect == "sqlite":
-            parts = [f"json_extract(e.value, '$[{number}]')" for number in range(len(field.columns))]
-            source = f"sys_revision, json_each(sys_revision.diff, '$.{name}[1]') AS e"
-            position = "CAST(e.key AS INTEGER)"
-        else:
-            parts = [
-                each.storage.cast_sql(f"e.value->>{number}", change.dialect)
-                for number, each in enumerate(field.columns)
-            ]
-            source = f"sys_revision, jsonb_array_elements(sys_revision.diff->'{name}'->1) WITH ORDINALITY AS e(value, n)"
-            position = "e.n - 1"
-        there = (
-            f"json_type(diff, '$.{name}') IS NOT NULL"
-            if change.dialect == "sqlite"
-            else f"jsonb_exists(diff, '{name}')"
-        )
-        change.execute(
-            text(
-                f"INSERT INTO {name} ({columns}) SELECT sys_revision.item_id, {position}, {', '.join(parts)}"
-                f" FROM {source} WHERE sys_revision.tracker_id = {tracker.id} AND {there}"
-                f" AND sys_revision.change_set_id = {change.id} /*{MARK}:{tracker.table_name}*/"
+        side, table = field.side, tracker.table
+        there = f"json_type(sys_revision.diff, '$.{name}') IS NOT NULL"
+        if change.dialect == "postgresql":
+            there = f"jsonb_exists(sys_revision.diff, '{name}')"
+        newest = (
+            select(revision.c.item_id)
+            .join(table, and_(table.c.id == revision.c.item_id, table.c.version == revision.c.version))
+            .where(
+                revision.c.tracker_id == tracker.id,
+                revision.c.change_set_id == change.id,
+                revision.c.item_id.between(*between),
+                literal_column(there),
+                clauses.as_system(tracker),
             )
         )
+        change.execute(delete(side).where(side.c.item_id.in_(newest), clauses.as_system(tracker)))
+        change.execute(text(_filling(change, tracker, name, there=there, between=between)))
+
+
+def _filling(change: ChangeSet, tracker: Tracker, name: str, *, there: str, between: tuple[int, int]) -> str:
+    """Return the INSERT that makes a side table's rows from the new lists of this change set's revisions."""
+    field, table = tracker.by_column[name], tracker.table_name
+    columns = ", ".join(["item_id", "position", *(each.name for each in field.columns)])
+    if change.dialect == "sqlite":
+        parts = [f"json_extract(e.value, '$[{number}]')" for number in range(len(field.columns))]
+        source = f"json_each(sys_revision.diff, '$.{name}[1]') AS e"
+        position = "CAST(e.key AS INTEGER)"
+    else:
+        parts = [
+            each.storage.cast_sql(f"e.value->>{number}", change.dialect)
+            for number, each in enumerate(field.columns)
+        ]
+        source = f"jsonb_array_elements(sys_revision.diff->'{name}'->1) WITH ORDINALITY AS e(value, n)"
+        position = "e.n - 1"
+    return (
+        f"INSERT INTO {name} ({columns}) SELECT sys_revision.item_id, {position}, {', '.join(parts)}"
+        f" FROM sys_revision JOIN {table} ON {table}.id = sys_revision.item_id"
+        f" AND {table}.version = sys_revision.version CROSS JOIN {'' if change.dialect == 'sqlite' else 'LATERAL '}{source}"
+        f" WHERE sys_revision.tracker_id = {tracker.id} AND sys_revision.change_set_id = {change.id}"
+        f" AND sys_revision.item_id BETWEEN {between[0]} AND {between[1]} AND {there} /*{MARK}:{table}*/"
+    )
 
 
 def _storage(tracker: Tracker, name: str) -> Storage:

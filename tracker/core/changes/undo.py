@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require_admin, rights
@@ -19,7 +19,8 @@ from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Counts, Door, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import ChangeSetInfo, change_set_infos, undone_by
-from tracker.core.changes.revert import Conflict, undo_creations, undo_revisions, undo_trashing
+from tracker.core.changes.obstacles import Conflict
+from tracker.core.changes.revert import undo_creations, undo_revisions, undo_trashing
 from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
@@ -56,14 +57,16 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
     :raises Unknown: there is no such change set for the actor.
     :raises Refused: it is undone already, or is one that cannot be.
     """
-    done = Undone(None)
     with workspace.read(actor) as reading:
         info = undoable(reading, change_set_id)
         designing = has_steps(reading, change_set_id)
         tasks = list(_tasks(reading, change_set_id))
         large = _size(reading, change_set_id) > AT_ONCE
+        begun, place = _begun(reading, change_set_id)
+    done = Undone(begun)
     groups = [[task] for task in tasks] if large else [tasks]
-    for number, group in enumerate(groups or [[]]):
+    for number, group in list(enumerate(groups or [[]]))[place:]:
+        first = number == 0
         with workspace.change(
             actor,
             door=door,
@@ -71,14 +74,34 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
             reason=reason or info.reason,
             undoes=change_set_id,
             quiet=True,
-            designing=designing and number == 0,
+            designing=designing and first,
             resumed=done.change_set,
         ) as change:
+            if first:
+                _claim(change, change_set_id)
             done.change_set = change.id
-            _run(change, change_set_id, group, done, designing=designing and number == 0)
+            _run(change, change_set_id, group, done, designing=designing and first)
             if large:
                 change.save_place({"tasks": number + 1}, state="open" if number + 1 < len(groups) else "done")
     return done
+
+
+def _begun(reading: Reading, change_set_id: int) -> tuple[int | None, int]:
+    """Return the undo of a change set that was killed half-way, and how many of its parts are done."""
+    table = tables.change_set
+    row = reading.execute(
+        select(table.c.id, table.c.place).where(table.c.undoes_id == change_set_id, table.c.state == "open")
+    ).first()
+    return (None, 0) if row is None else (row.id, int((row.place or {}).get("tasks", 0)))
+
+
+def _claim(change: ChangeSet, change_set_id: int) -> None:
+    """Hold the change set that is to be undone: of two who undo it at once, the second is told."""
+    table = tables.change_set
+    change.execute(select(table.c.id).where(table.c.id == change_set_id).with_for_update())
+    if _begun(change, change_set_id)[0] is not None:
+        raise Refused(_("Change set %(id)s is being undone at this moment.", id=change_set_id))
+    undoable(change, change_set_id)
 
 
 def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
@@ -96,7 +119,6 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
     ):
         _run(change, change_set_id, tasks, done, designing=designing)
         raise _TakenBack
-    workspace.forget()
     return done
 
 
@@ -145,14 +167,20 @@ def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
         select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id == change_set_id)
     ).scalars()
     order = _users_first(reading, [known[each] for each in touched if each in known])
-    for part in ("trashing", "revisions", "creations"):
+    ranges = {tracker.id: _ranges(reading, tracker) for tracker in order}
+    # What others lean on comes back before them, and goes after them; of one tracker, the newest goes first.
+    for tracker in reversed(order):
+        yield from (_Task("trashing", tracker.id, low, low + RANGE - 1) for low in ranges[tracker.id])
+    for part in ("revisions", "creations"):
         for tracker in order:
-            table = tracker.table
-            last = (
-                reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
-            )
-            for low in range(1, int(last) + 1, RANGE):
-                yield _Task(part, tracker.id, low, low + RANGE - 1)
+            lows = ranges[tracker.id] if part == "revisions" else reversed(ranges[tracker.id])
+            yield from (_Task(part, tracker.id, low, low + RANGE - 1) for low in lows)
+
+
+def _ranges(reading: Reading, tracker: Tracker) -> range:
+    table = tracker.table
+    last = reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
+    return range(1, int(last) + 1, RANGE)
 
 
 def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
@@ -172,17 +200,49 @@ def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
 
 
 def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone, *, designing: bool) -> None:
+    if designing:
+        require_admin(change)
+    found: list[Conflict] = []
+    parts = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}
     for task in tasks:
         tracker = trackers(change).by_id[task.tracker_id]
-        revert = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}[
-            task.part
-        ]
-        done.conflicts += revert(change, tracker, change_set_id, between=(task.low, task.high))
+        found += parts[task.part](change, tracker, change_set_id, between=(task.low, task.high))
+    mine = rights(change)
     for tracker_id, counts in change.counts.items():
         tracker = trackers(change).by_id[tracker_id]
+        if not mine.may("view", tracker):
+            continue
         total = done.counts.setdefault(tracker.key, Counts())
         for name, number in vars(counts).items():
             setattr(total, name, getattr(total, name) + number)
+    done.conflicts += _told(change, found)
     if designing:
-        require_admin(change)
         done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
+
+
+def _told(change: ChangeSet, conflicts: list[Conflict]) -> list[Conflict]:
+    """Return the conflicts as the actor may know them: what is not open to them is not named."""
+    by_tracker: dict[str, list[Conflict]] = {}
+    for conflict in conflicts:
+        by_tracker.setdefault(conflict.tracker, []).append(conflict)
+    told: list[Conflict] = []
+    for key, some in by_tracker.items():
+        seen = _open_ids(change, trackers(change).by_key[key], [each.item_id for each in some])
+        told += [each for each in some if each.item_id in seen]
+        if any(each.item_id not in seen for each in some):
+            told.append(Conflict("", 0, "", "something that is not open to you stayed as it is"))
+    return told
+
+
+def _open_ids(change: ChangeSet, tracker: Tracker, ids: list[int]) -> set[int]:
+    """Return those of `ids` that the actor may view, or restore from the trash."""
+    mine, table = rights(change), tracker.table
+    if mine.unbounded:
+        return set(ids)
+    seen: set[int] = set()
+    view = and_(clauses.where(change, "view", tracker), table.c.deleted_cs.is_(None))
+    restore = and_(clauses.where(change, "restore", tracker), table.c.deleted_cs.is_not(None))
+    for start in range(0, len(ids), 1000):
+        here = table.c.id.in_(ids[start : start + 1000])
+        seen |= set(change.execute(select(table.c.id).where(here, or_(view, restore))).scalars())
+    return seen

@@ -68,6 +68,15 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
         if now != row.after or (row.key_after is not None and held.key != row.key_after):
             conflicts.append(f"{row.kind} {held.key} was changed again since.")
             continue
+        if row.before is not None and row.after is None and _key_taken(change, held, held.key):
+            conflicts.append(f"{row.kind} {held.key} was taken away, and its key is used by another now.")
+            continue
+        if row.kind == "field" and row.before is None and _holds_values(change, old, held.id):
+            conflicts.append(f"field {held.key} holds values by now; retire it instead.")
+            continue
+        if row.key_before is not None and _key_taken(change, held, row.key_before):
+            conflicts.append(f"The former key {row.key_before} is used by another now.")
+            continue
         if row.kind == "tracker" and row.before is None and _holds_items(change, old.by_id[held.id]):
             conflicts.append(f"tracker {held.key} holds items; trash them first, or retire it.")
             continue
@@ -78,6 +87,36 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
     if kinds:
         _rebuild(change, old, kinds)
     return conflicts
+
+
+def _key_taken(change: ChangeSet, held: Any, key: str) -> bool:
+    """Say whether another definition stands where this one would come back."""
+    table = tables.definition
+    parent = table.c.parent_id == held.parent_id if held.parent_id else table.c.parent_id.is_(None)
+    other = select(table.c.id).where(
+        table.c.kind == held.kind,
+        parent,
+        table.c.key == key,
+        table.c.dropped_cs.is_(None),
+        table.c.id != held.id,
+    )
+    return change.execute(other).first() is not None
+
+
+def _holds_values(change: ChangeSet, old: Trackers, field_id: int) -> bool:
+    """Say whether live items have values in a field."""
+    for tracker in old.by_id.values():
+        field = next((each for each in tracker.all_fields.values() if each.id == field_id), None)
+        if field is None or field.computed:
+            continue
+        table = tracker.table
+        held = select(table.c.id).where(table.c.deleted_cs.is_(None), as_system(tracker))
+        if field.many:
+            held = held.where(table.c.id.in_(select(field.side.c.item_id)))
+        else:
+            held = held.where(table.c[field.main.name].is_not(None))
+        return change.execute(held.limit(1)).first() is not None
+    return False
 
 
 def _holds_items(change: ChangeSet, tracker: Tracker) -> bool:

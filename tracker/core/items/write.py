@@ -145,12 +145,14 @@ def save_difference(
     *,
     placing: Placing | None = None,
     sealed: Mapping[str, Sequence[Any]] | None = None,
+    judging: bool = True,
 ) -> int:
     """Write what differs from `old`, with its revision and search words; return the version then.
 
     The engine's own half of `change_item`: values are judged and allowed. Undo comes in here too.
 
     :param sealed: columns of sealed fields as they stand in history: name to [old, new].
+    :param judging: whether the tracker's rules are asked; undo judges nothing anew.
     """
     row, diff = _row_difference(change, tracker, old, values)
     for name, pair in (sealed or {}).items():
@@ -175,7 +177,8 @@ def save_difference(
     searched = {each.key for each in search.searched_fields(tracker)}
     if searched & {key for key in values if values[key] != old.values.get(key)}:
         search.write_documents(change, tracker, {old.id: merged})
-    judge.check_rules(change, tracker, [old.id])
+    if judging:
+        judge.check_rules(change, tracker, [old.id])
     change.counts[tracker.id].changed += 1
     return old.version + 1
 
