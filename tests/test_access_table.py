@@ -204,6 +204,13 @@ def _change_sets(house: House) -> bool:
     return (house.made in found) == (house.sees == set(house.all))
 
 
+def _opens(house: House) -> bool:
+    try:
+        return house.read(lambda r: history.open_change_set(r, house.made).id) == house.made
+    except TrackerError:
+        return False
+
+
 def _undone(house: House) -> bool:
     try:
         undo.undo(house.ground.workspace, house.actor, house.made, door="engine")
@@ -262,6 +269,7 @@ CHECKS: dict[str, Callable[[House], bool]] = {
         each_item(h, lambda i: h.read(lambda r: history.as_of(r, h.tracker, i, datetime.now(UTC)))) == h.sees
     ),
     "changes.history.change_sets": _change_sets,
+    "changes.history.open_change_set": lambda h: _opens(h) == (h.town in h.sees),
     "changes.contents.contents": lambda h: _contents(h) == ({h.town} & h.sees),
     "changes.undo.undo": lambda h: _undone(h) == (h.town in h.sees),
     "changes.undo.preview": lambda h: _previewed(h) == (h.town in h.sees),

@@ -237,8 +237,11 @@ class Life(RuleBasedStateMachine):
         for item_id in deed.made:
             held = self.items[item_id]
             if held.trashed_by is None and not self.differs_since(cs, item_id):
-                held.trashed_by = done.change_set
+                held.trashed_by = done.change_set or 0
                 mine.gone.add(item_id)
+        if done.change_set is None:  # an undo of nothing leaves no trace
+            assert mine == Deed()
+            return
         self.deeds[done.change_set] = mine
         self.undoes[done.change_set] = cs
 

@@ -12,13 +12,13 @@ from tracker.core.ask.page import get_item, page
 from tracker.core.ask.query import Query
 from tracker.core.base.transaction import utc_now
 from tracker.core.changes import undo as undoing
-from tracker.core.changes.history import as_of
+from tracker.core.changes.history import as_of, open_change_set, touched_counts
 from tracker.core.changes.undo import undo
 from tracker.core.design.bound import Masked
 from tracker.core.design.definitions import RuleDef
 from tracker.core.items.trash import trash_items
 from tracker.core.items.write import create_item
-from tracker.errors import Refused
+from tracker.errors import Refused, Unknown
 
 ORG = tracker_def("org", field("title"), name=("title",))
 PERSON = tracker_def(
@@ -111,9 +111,9 @@ def test_trashing_of_others_needs_the_right_to_restore(crm):
     others, own = trash(crm, "person", made), trash(crm, "person", mine, actor=amelie)
 
     assert undo(crm.workspace, amelie, own, door="engine").conflicts == []
-    done = undo(crm.workspace, amelie, others, door="engine")
+    with pytest.raises(Unknown):
+        undo(crm.workspace, amelie, others, door="engine")
 
-    assert [each.item_id for each in done.conflicts] == [0]
     with crm.workspace.read(SYSTEM) as reading:
         assert [item.id for item in page(reading, Query("person")).items] == [mine]
 
@@ -275,3 +275,44 @@ def test_killed_undo_goes_on_where_it_stopped(crm, small_steps, monkeypatch):
         assert page(reading, Query("person")).items == []
     with pytest.raises(Refused, match="undone already"):
         undo(crm.workspace, SYSTEM, made, door="engine")
+
+
+def test_undo_of_nothing_is_in_nobodys_way(crm):
+    made = crm.create("person", name="A")
+    changed = crm.change("person", made, pay=2)
+    amelie = crm.person("amelie@office.example", "staff")
+
+    done = undo(crm.workspace, amelie, changed, door="engine")
+
+    assert done.change_set is None
+    assert len(done.conflicts) == 1
+    assert undo(crm.workspace, SYSTEM, changed, door="engine").conflicts == []
+    assert values(crm, made)["pay"] is None
+
+
+def test_what_an_undo_left_another_can_undo_later(crm):
+    made = crm.create("person", name="A")
+    changed = crm.change("person", made, name="B", pay=2)
+    amelie = crm.person("amelie@office.example", "staff")
+    undo(crm.workspace, amelie, changed, door="engine")
+    assert (values(crm, made)["name"], values(crm, made)["pay"]) == ("A", 2)
+
+    done = undo(crm.workspace, SYSTEM, changed, door="engine")
+
+    assert done.conflicts == []
+    assert values(crm, made)["pay"] is None
+    with pytest.raises(Refused):
+        undo(crm.workspace, SYSTEM, changed, door="engine")
+
+
+def test_change_set_of_which_one_sees_nothing_is_not_there(crm):
+    crm.configure(group("own", person__view="own", person__change="own"))
+    made = crm.create("person", name="A")
+    changed = crm.change("person", made, name="B")
+    karim = crm.person("karim@office.example", "own")
+    with crm.workspace.read(karim) as reading:
+        assert touched_counts(reading, [changed]) == {}
+        with pytest.raises(Unknown):
+            open_change_set(reading, changed)
+    with pytest.raises(Unknown):
+        undo(crm.workspace, karim, changed, door="engine")

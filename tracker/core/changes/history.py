@@ -15,7 +15,6 @@ from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.design.bound import BoundField, Tracker
-from tracker.core.design.store import trackers
 from tracker.core.items.rows import side_from_json
 from tracker.errors import Unknown
 
@@ -57,6 +56,7 @@ class ChangeSetInfo:
     state: str
     undoes_id: int | None
     undone_by: int | None = None
+    left: int = 0  # of an undo: how many things it left as they were; the rest can be undone later
 
 
 def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 200) -> list[Entry]:
@@ -214,7 +214,45 @@ def undone_by(reading: Reading, ids: Sequence[int]) -> dict[int, int]:
 
 def _info(row: Any, undone: int | None) -> ChangeSetInfo:
     names = ("id", "at", "actor_id", "actor_name", "door", "kind", "reason", "state", "undoes_id")
-    return ChangeSetInfo(**{name: getattr(row, name) for name in names}, undone_by=undone)
+    left = int((row.place or {}).get("left", 0)) if row.undoes_id is not None else 0
+    return ChangeSetInfo(**{name: getattr(row, name) for name in names}, undone_by=undone, left=left)
+
+
+def open_change_set(reading: Reading, change_set_id: int) -> ChangeSetInfo:
+    """Return facts on a change set of which the actor may see anything: their own, or one that touched an open item.
+
+    :raises Unknown: there is none, or none for the actor: one sentence for both.
+    """
+    info = change_set_infos(reading, [change_set_id]).get(change_set_id)
+    if info is None or not _is_open(reading, info):
+        raise Unknown("change set", str(change_set_id))
+    return info
+
+
+def _is_open(reading: Reading, info: ChangeSetInfo) -> bool:
+    mine = rights(reading)
+    if mine.unbounded or (info.actor_id is not None and info.actor_id == mine.user_id):
+        return True
+    touched = reading.execute(
+        select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id == info.id)
+    ).scalars()
+    seen = {each.id: each for each in visible_trackers(reading)}
+    return any(_touches_open(reading, seen[each], info.id) for each in touched if each in seen)
+
+
+def _touches_open(reading: Reading, tracker: Tracker, cs: int) -> bool:
+    """Say whether a change set touched an item of the tracker that the actor may view, or restore."""
+    table, revision = tracker.table, tables.revision
+    revised = select(revision.c.item_id).where(
+        revision.c.tracker_id == tracker.id, revision.c.change_set_id == cs, clauses.as_system(tracker)
+    )
+    ways = (table.c.created_cs == cs, table.c.deleted_cs == cs, table.c.id.in_(revised))
+    view = and_(clauses.where(reading, "view", tracker), table.c.deleted_cs.is_(None))
+    restore = and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None))
+    return any(
+        reading.execute(select(table.c.id).where(way, or_(view, restore)).limit(1)).first() is not None
+        for way in ways
+    )
 
 
 @dataclass(frozen=True)
@@ -273,13 +311,22 @@ def change_sets(
 
 
 def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, Counts]]:
-    """Return the counts by tracker key of each change set, for trackers that the actor may view."""
-    keys = {each.id: each.key for each in visible_trackers(reading)}
-    keys = {tracker_id: key for tracker_id, key in keys.items() if tracker_id in trackers(reading).by_id}
+    """Return the counts by tracker key of each change set.
+
+    Only of trackers whose items the actor may all view, or of the actor's own change sets: a number tells of items.
+    """
+    mine = rights(reading)
+    seen = {each.id: each for each in visible_trackers(reading)}
+    own = set[int]()
+    if mine.user_id is not None:
+        table = tables.change_set
+        made = select(table.c.id).where(table.c.id.in_(list(ids)), table.c.actor_id == mine.user_id)
+        own = set(reading.execute(made).scalars())
     found: dict[int, dict[str, Counts]] = {}
-    table = tables.touched
-    for row in reading.execute(select(table).where(table.c.change_set_id.in_(list(ids)))):
-        if row.tracker_id in keys:
-            counts = Counts(row.created, row.changed, row.trashed, row.restored)
-            found.setdefault(row.change_set_id, {})[keys[row.tracker_id]] = counts
+    for row in reading.execute(select(tables.touched).where(tables.touched.c.change_set_id.in_(list(ids)))):
+        tracker = seen.get(row.tracker_id)
+        if tracker is None or not (row.change_set_id in own or "all" in mine.scopes_for("view", tracker)):
+            continue
+        counts = Counts(row.created, row.changed, row.trashed, row.restored)
+        found.setdefault(row.change_set_id, {})[tracker.key] = counts
     return found

@@ -18,7 +18,7 @@ from tracker.core.base import tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Counts, Door, Reading
 from tracker.core.base.workspace import Workspace
-from tracker.core.changes.history import ChangeSetInfo, change_set_infos, undone_by
+from tracker.core.changes.history import ChangeSetInfo, change_set_infos, open_change_set
 from tracker.core.changes.obstacles import Conflict
 from tracker.core.changes.revert import undo_creations, undo_revisions, undo_trashing
 from tracker.core.design.apply import has_steps, undo_steps
@@ -54,6 +54,8 @@ class _Task:
 def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, reason: str = "") -> Undone:
     """Undo a change set and return what was done and what was left.
 
+    An undo that can undo nothing writes no change set; what one left, another with more rights can undo later.
+
     :raises Unknown: there is no such change set for the actor.
     :raises Refused: it is undone already, or is one that cannot be.
     """
@@ -66,24 +68,35 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
     done = Undone(begun)
     groups = [[task] for task in tasks] if large else [tasks]
     for number, group in list(enumerate(groups or [[]]))[place:]:
-        first = number == 0
-        with workspace.change(
-            actor,
-            door=door,
-            kind="undo",
-            reason=reason or info.reason,
-            undoes=change_set_id,
-            quiet=True,
-            designing=designing and first,
-            resumed=done.change_set,
-        ) as change:
+        first, last = number == 0, number + 1 >= len(groups)
+        with (
+            suppress(_TakenBack),
+            workspace.change(
+                actor,
+                door=door,
+                kind="undo",
+                reason=reason or info.reason,
+                undoes=change_set_id,
+                quiet=True,
+                designing=designing and first,
+                resumed=done.change_set,
+            ) as change,
+        ):
             if first:
                 _claim(change, change_set_id)
-            done.change_set = change.id
             _run(change, change_set_id, group, done, designing=designing and first)
-            if large:
-                change.save_place({"tasks": number + 1}, state="open" if number + 1 < len(groups) else "done")
+            if not large and not _did_anything(change):
+                raise _TakenBack  # an undo of nothing leaves no trace, and is in nobody's way
+            done.change_set = change.id
+            progress = {"tasks": number + 1, "left": len(done.conflicts)}
+            change.save_place(progress, state="done" if last else "open")
     return done
+
+
+def _did_anything(change: ChangeSet) -> bool:
+    return any(any(vars(counts).values()) for counts in change.counts.values()) or (
+        change.written and has_steps(change, change.id)
+    )
 
 
 def _begun(reading: Reading, change_set_id: int) -> tuple[int | None, int]:
@@ -129,25 +142,26 @@ class _TakenBack(Exception):
 def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
     """Return facts on a change set that the actor may try to undo.
 
-    :raises Unknown: there is none, or it touched nothing that the actor may change.
-    :raises Refused: it is undone already.
+    :raises Unknown: there is none, or it touched nothing that the actor may see and change.
+    :raises Refused: it is undone already, and nothing of it was left.
     """
-    info = change_set_infos(reading, [change_set_id]).get(change_set_id)
-    if info is None or not _concerns(reading, info):
+    info = open_change_set(reading, change_set_id)
+    if not _may_undo(reading, info):
         raise Unknown("change set", str(change_set_id))
-    if change_set_id in undone_by(reading, [change_set_id]):
+    if info.undone_by is not None and not change_set_infos(reading, [info.undone_by])[info.undone_by].left:
         raise Refused(_("Change set %(id)s is undone already.", id=change_set_id))
     return info
 
 
-def _concerns(reading: Reading, info: ChangeSetInfo) -> bool:
+def _may_undo(reading: Reading, info: ChangeSetInfo) -> bool:
     mine = rights(reading)
     if mine.unbounded or info.actor_id == mine.user_id:
         return True
     table = tables.touched
     touched = reading.execute(select(table.c.tracker_id).where(table.c.change_set_id == info.id)).scalars()
     known = trackers(reading).by_id
-    return any(mine.may("change", known[each]) for each in touched if each in known)
+    actions = ("change", "trash", "restore")
+    return any(mine.may(action, known[each]) for each in touched if each in known for action in actions)
 
 
 def _size(reading: Reading, change_set_id: int) -> int:
