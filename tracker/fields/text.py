@@ -18,6 +18,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _HEAPED = re.compile(rb"[^\x00]{31}")  # marks on one letter; Unicode's stream-safe form allows 30
 
 
+_UNSEEN = frozenset({"Cf", "Zs", "Zl", "Zp", "Mn", "Me"})  # categories of signs that show nothing by themselves
+
+
 def shown(text: str, longest: int = 60) -> str:
     """Return a text that was refused as a sentence may quote it: short, and without what cannot be printed."""
     cut = text[:longest] + ("…" if len(text) > longest else "")
@@ -43,7 +46,7 @@ def plain(text: str, longest: int) -> str:
     if len(text) > 3 * longest:
         raise _too_long(text, longest)
     if not text.isascii():
-        if len(text) > 1000 and _HEAPED.search(bytes(map(unicodedata.combining, text))):
+        if _HEAPED.search(bytes(map(unicodedata.combining, text))):
             raise Invalid("character", _("A letter carries more than 30 marks; take them out."))
         text = unicodedata.normalize("NFC", text)
     if len(text) > longest:
@@ -56,6 +59,8 @@ def plain(text: str, longest: int) -> str:
                 code=f"U+{ord(found.group()):04X}",
             ),
         )
+    if text and not text.isascii() and all(unicodedata.category(sign) in _UNSEEN for sign in text):
+        raise Invalid("character", _("The text has nothing in it that can be seen."))
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,7 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
     parents = {(each.kind, path): each.id for path, each in old.design.walk() if each.kind not in CHILD_KINDS}
     for step in plan.steps:
         _check_key(step)
+        _check_text(step)
         made = _store(change, step, parents)
         if step.kind in ("tracker", "group"):
             parents[step.kind, step.path] = made
@@ -168,6 +170,19 @@ def _check_key(step: Step) -> None:
                 " at most 48, and no word that Tracker uses itself.",
                 key=step.key,
             ),
+        )
+
+
+def _check_text(step: Step) -> None:
+    """Refuse texts that no database can keep, before anything is written."""
+    try:
+        text = json.dumps(step.after, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:
+        text = "\0"
+    if "\0" in text or "\\u0000" in text:
+        raise Invalid(
+            "character", _("%(path)s holds a character that cannot be kept; take it out.", path=step.path)
         )
 
 
