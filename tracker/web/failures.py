@@ -6,10 +6,12 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-from flask import Flask, g, jsonify, render_template, request
+from flask import Flask, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from tracker.core.base.database import is_busy
+from tracker.core.base.hooks import where
 from tracker.errors import TrackerError
 from tracker.web import identity
 
@@ -67,6 +69,8 @@ def _pair(answer: ResponseReturnValue) -> tuple[str, int]:
 
 def tell_failure(error: Exception) -> ResponseReturnValue:
     """Answer a fault of ours: a short number for the log, nothing of its inside; the log has no form data."""
+    if is_busy(error):
+        return tell_busy(error)
     number = f"{secrets.token_hex(2)}-{secrets.randbelow(90) + 10}"
     log.error("No. %s: %s %s", number, request.method, request.path, exc_info=error)
     try:
@@ -74,6 +78,19 @@ def tell_failure(error: Exception) -> ResponseReturnValue:
     except Exception:  # the page's own frame may be what is broken
         log.exception("No. %s: its page could not be drawn", number)
         return f"<!doctype html><title>Tracker</title><h1>This could not be done.</h1><p>No. {number}", 500
+
+
+def tell_busy(error: Exception) -> ResponseReturnValue:
+    """Answer while the database is busy or away: it is no fault, and the same may go well in a moment."""
+    log.warning("The database is busy: %s %s, %s", request.method, request.path, where(error))
+    sentence, hint = "The database is busy.", "Go back and try again in a moment."
+    try:
+        answer = make_response(_answer("tracker/refused.html", 503, sentence=sentence, hint=hint))
+    except Exception as second:  # noqa: BLE001 - the page's frame asks the database, too
+        log.warning("A page about it could not be drawn: %s", where(second))
+        answer = make_response(f"<!doctype html><title>Tracker</title><h1>{sentence}</h1><p>{hint}", 503)
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 def send_again(error: identity.TokenGone) -> ResponseReturnValue:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from tracker.core.base import sqlite_functions
 from tracker.errors import Misconfigured
@@ -25,6 +26,26 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
 )
 WRITE = "tracker_write"
+_SQLITE_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+# Away, no connection left, shutting down, a lock not had in time, a transaction that met another.
+_POSTGRES_BUSY = ("08", "53", "57P", "55P03", "40")
+
+
+def is_busy(error: Exception) -> bool:
+    """Say whether the database is busy or away, so that the same may go well a moment later."""
+    if isinstance(error, NoneFree):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    said = error.orig
+    if said is None or not hasattr(said, "sqlstate"):
+        return str(getattr(said, "sqlite_errorname", "")).startswith(_SQLITE_BUSY)
+    state: str | None = said.sqlstate
+    return isinstance(error, OperationalError) if state is None else state.startswith(_POSTGRES_BUSY)
+
+
+# What fails is told without its parameters: they are people's values, and errors end up in logs.
+_SAME: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "hide_parameters": True}
 
 
 class Database:
@@ -88,9 +109,7 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
         if parsed.get_backend_name() == "postgresql":
-            return create_engine(
-                parsed, pool_size=8, max_overflow=8, connect_args={"options": "-c timezone=UTC"}
-            )
+            return _postgresql(parsed)
     except NoSuchModuleError as error:
         raise Misconfigured(_("No driver for “%(url)s”.", url=parsed.drivername)) from error
     except ModuleNotFoundError as error:
@@ -102,11 +121,29 @@ def _engine(url: str) -> Engine:
     )
 
 
+def _postgresql(url: Any) -> Engine:
+    engine = create_engine(url, connect_args={"options": "-c timezone=UTC"}, **_SAME)
+
+    @event.listens_for(engine, "handle_error")
+    def keep_values_out(context: ExceptionContext) -> None:
+        # The server quotes what it refused: the row in DETAIL, and in its first line the text that is no number.
+        said, told = context.original_exception, context.sqlalchemy_exception
+        diag = getattr(said, "diag", None)
+        if diag is None or diag.sqlstate is None:
+            return
+        text = "the value is refused" if diag.sqlstate.startswith("22") else str(diag.message_primary)
+        said.args = (text,)
+        if told is not None:
+            told.args = (f"({type(said).__module__}.{type(said).__name__}) {text}",)
+
+    return engine
+
+
 def _sqlite(url: Any) -> Engine:
     if not url.database or url.database == ":memory:":
         raise Misconfigured(_("Tracker needs a database file; write sqlite:///FILE."))
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=8, max_overflow=8)
+    engine = create_engine(url, **_SAME)
 
     @event.listens_for(engine, "connect")
     def prepare(driver: Any, _record: Any) -> None:
@@ -125,6 +162,10 @@ def _sqlite(url: Any) -> Engine:
             # Only when it differs: SQLite prepares every statement anew after this pragma.
             driver.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
             connection.info["writes"] = write
-        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        statement = "BEGIN IMMEDIATE" if write else "BEGIN"
+        try:
+            driver.execute(statement)
+        except driver.OperationalError as error:  # not through SQLAlchemy, so not wrapped by it
+            raise OperationalError(statement, None, error, hide_parameters=True) from error
 
     return engine

@@ -1,0 +1,186 @@
+"""A busy database, a design that was taken back, what errors tell, and who may change whose account."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+import pytest
+from ground import SYSTEM
+from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from tracker.core.base import database as database_module
+from tracker.core.base import outbox, tables
+from tracker.core.base.database import Database, is_busy
+from tracker.core.base.worker import Worker, run_worker
+from tracker.hookspecs import Interrupted
+
+SECRET = "DE89370400440532013000"
+
+# -- a busy database ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Have SQLite wait for its lock no longer than a test may last."""
+    pragmas = [each for each in database_module._PRAGMAS if "busy_timeout" not in each]
+    monkeypatch.setattr(database_module, "_PRAGMAS", (*pragmas, "PRAGMA busy_timeout = 20"))
+
+
+@pytest.fixture
+def busy(impatient, web_workspace):
+    """Return a function that holds the write lock as another process would, until it is closed."""
+
+    def hold():
+        other = Database(web_workspace.database.url)
+        stack = closing(other)
+        writing = other.writing()
+        writing.__enter__()
+
+        class Held:
+            def close(self):
+                writing.__exit__(None, None, None)
+                stack.__exit__(None, None, None)
+
+        return closing(Held())
+
+    return hold
+
+
+def test_a_busy_database_is_told_as_an_error_of_the_database(busy, web_workspace):
+    with busy(), pytest.raises(OperationalError) as told, web_workspace.database.writing():
+        pass
+
+    assert is_busy(told.value)
+    with web_workspace.database.writing():
+        pass
+
+
+def test_an_error_that_stays_is_not_taken_for_a_busy_moment(workspace):
+    with pytest.raises(DBAPIError) as told, workspace.database.reading() as connection:
+        connection.exec_driver_sql("SELECT * FROM nowhere")
+
+    assert not is_busy(told.value)
+
+
+def test_a_server_that_is_away_is_busy():
+    with (
+        pytest.raises(OperationalError) as told,
+        closing(Database("postgresql://nobody@127.0.0.1:1/x")) as away,
+        away.reading(),
+    ):
+        pass
+
+    assert is_busy(told.value)
+
+
+def test_a_worker_lives_through_a_busy_moment(busy, web_workspace):
+    done, stop = Event(), Event()
+    thread = Thread(
+        target=run_worker,
+        args=(web_workspace, {"mail": lambda _context, _payload: done.set()}),
+        kwargs={"stop": stop, "poll_s": 0.01},
+    )
+    with busy():
+        thread.start()
+        time.sleep(0.3)
+        assert thread.is_alive()
+    with web_workspace.change(SYSTEM, door="engine") as change:
+        change.queue("mail", {})
+
+    try:
+        assert done.wait(10)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_lease_is_renewed_after_a_busy_moment(busy, web_workspace):
+    with web_workspace.change(SYSTEM, door="engine") as change:
+        change.queue("mail", {})
+    left = []
+
+    def handler(_context, _payload):
+        with busy():
+            time.sleep(0.4)
+        time.sleep(0.4)
+        with web_workspace.database.reading() as connection:
+            (job,) = [each for each in outbox.list_jobs(connection) if each.topic == "mail"]
+        left.append((job.lease_until - datetime.now(UTC)).total_seconds())
+
+    Worker(web_workspace, {"mail": handler}, stop=Event(), lease_s=0.6).run_next()
+
+    assert left[0] > 0
+
+
+def test_a_page_says_that_the_database_is_busy(busy, admin):
+    admin.get("/account")
+    with busy():
+        answer = admin.post("/account", {"name": "Ada", "email": "admin@example.org"})
+
+    assert answer.status_code == 503
+    assert "The database is busy." in answer.text
+    assert answer.headers["Retry-After"]
+
+
+# -- an effect that may have happened -------------------------------------------------------------
+
+
+def test_a_job_interrupted_while_sending_is_not_done_twice(workspace):
+    with workspace.change(SYSTEM, door="engine") as change:
+        change.queue("mail", {})
+
+    def handler(context, _payload):
+        context.sending()
+        raise Interrupted
+
+    Worker(workspace, {"mail": handler}, stop=Event()).run_next()
+
+    with workspace.database.reading() as connection:
+        (job,) = outbox.list_jobs(connection)
+    assert job.state == "unknown"
+
+
+# -- what errors tell -----------------------------------------------------------------------------
+
+
+def refused_rows():
+    person = {
+        "uid": "u-1",
+        "email": SECRET,
+        "email_folded": SECRET,
+        "name": SECRET,
+        "password": SECRET,
+        "admin": False,
+        "disabled": False,
+        "created_at": datetime.now(UTC),
+    }
+    return {
+        "twice": [person, {**person, "uid": "u-2"}],
+        "empty": [{**person, "name": None}],
+    }
+
+
+@pytest.mark.parametrize("case", ["twice", "empty"])
+def test_no_value_of_a_refused_row_is_in_a_log(workspace, caplog, case):
+    with pytest.raises(DBAPIError) as told, workspace.database.writing() as connection:
+        connection.execute(insert(tables.user), refused_rows()[case])
+    logging.getLogger("tracker.web").error("No. 1", exc_info=told.value)
+
+    assert "INSERT INTO sys_user" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_no_text_that_is_no_number_is_in_a_log(workspace, caplog):
+    if workspace.database.dialect != "postgresql":
+        pytest.skip("SQLite takes any text")
+    with pytest.raises(DBAPIError) as told, workspace.database.reading() as connection:
+        connection.exec_driver_sql("SELECT CAST(CAST(%s AS TEXT) AS INTEGER)", (SECRET,))
+    logging.getLogger("tracker.web").error("No. 1", exc_info=told.value)
+
+    assert "SELECT CAST" in caplog.text
+    assert SECRET not in caplog.text
