@@ -151,7 +151,7 @@ class Worker:
         if isinstance(error, LeaseLost):
             log.warning("Job %d (%s) was taken over by another worker", job.id, job.topic)
             return
-        if isinstance(error, Interrupted):
+        if isinstance(error, Interrupted) and not sent:
             self._write(lambda connection: outbox.release(connection, job))
             return
         told, now = where(error), self.workspace.clock()
