@@ -23,10 +23,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from tracker.core.access import clauses
 from tracker.core.access.rights import require, shown
 from tracker.core.ask.kept import kept
-from tracker.core.ask.query import Asked, Query, SortTerm, ask
+from tracker.core.ask.query import Asked, Query, SortTerm, ask, open_to
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.ask.search import words_of, words_parameter
 from tracker.core.base.tables import Id
@@ -160,9 +159,9 @@ def _item_statement(
 ) -> tuple[RowReader, Select[Any]]:
     table = tracker.table
     rows = RowReader(reading, tracker, fields, table, masking=masking)
-    here = and_(clauses.where(reading, action, tracker), table.c.deleted_cs.is_(None))
+    here = and_(open_to(reading, action, tracker), table.c.deleted_cs.is_(None))
     if trash:
-        here = or_(here, and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None)))
+        here = or_(here, and_(open_to(reading, "restore", tracker), table.c.deleted_cs.is_not(None)))
     return rows, select(*rows.columns).where(table.c.id == bindparam("item_id", type_=Id), here)
 
 

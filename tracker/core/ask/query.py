@@ -108,6 +108,19 @@ def ask(reading: Reading, query: Query, *, form: Form = "page", action: str = "v
     )
 
 
+def open_to(
+    reading: Reading, action: str, tracker: Tracker, table: FromClause | None = None, *, form: Form = "page"
+) -> ColumnElement[bool]:
+    """Return the clause for the items that the actor may view, and on which they may do `action`.
+
+    A wider grant of another action shows nothing of items that `view` leaves out.
+    """
+    seen = clauses.where(reading, "view", tracker, table, form=form)
+    if action == "view":
+        return seen
+    return and_(seen, clauses.where(reading, action, tracker, table, form=form))
+
+
 def ids(reading: Reading, query: Query, *, action: str = "view") -> Select[Any]:
     """Return a SELECT of the ids of a query's items, for set-based statements."""
     asked = ask(reading, query, form="set", action=action)
@@ -129,7 +142,7 @@ def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundFiel
 def _clause(
     reading: Reading, query: Query, tracker: Tracker, table: FromClause, *, form: Form, action: str
 ) -> ColumnElement[bool]:
-    clauses_ = [clauses.where(reading, "restore" if query.trash else action, tracker, table, form=form)]
+    clauses_ = [open_to(reading, "restore" if query.trash else action, tracker, table, form=form)]
     clauses_.append(table.c.deleted_cs.is_not(None) if query.trash else table.c.deleted_cs.is_(None))
     scope = scope_of(reading)
     if query.where.strip():

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from tracker.core.access import clauses
 from tracker.core.access.rights import require, require_fields
 from tracker.core.ask import search
-from tracker.core.ask.query import Query, ask
+from tracker.core.ask.query import Query, ask, open_to
 from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
@@ -35,7 +35,7 @@ def chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str
     return and_(
         table.c.id.in_(list(selection)),
         table.c.deleted_cs.is_(None),
-        clauses.where(reading, action, tracker, form="set"),
+        open_to(reading, action, tracker, form="set"),
     )
 
 
@@ -57,7 +57,8 @@ def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, valu
     require(change, "bulk", tracker)
     require_fields(change, tracker, set(values))
     refusals = Refusals()
-    judge.require_filled(change, tracker, [values], refusals, only=set(values))
+    alone = {key for key, value in values.items() if not judge.leans_on_others(tracker.fields[key], value)}
+    judge.require_filled(change, tracker, [values], refusals, only=alone)
     judge.check_references(change, tracker, [values], refusals)
     refusals.raise_first()
     clause = chosen(change, tracker, selection, "change")
@@ -80,7 +81,11 @@ def _set_based(change: ChangeSet, tracker: Tracker, values: Mapping[str, Any]) -
         return False
     fields = [tracker.fields[key] for key in values]
     return not any(
-        each.many or each.sealed or each.unique or type(each.type).allow is not FieldType.allow
+        each.many
+        or each.sealed
+        or each.unique
+        or type(each.type).allow is not FieldType.allow
+        or judge.leans_on_others(each, values[each.key])
         for each in fields
     )
 

@@ -116,6 +116,13 @@ def _overriding(tracker: Tracker, method: str) -> list[BoundField]:
     return kept[method]
 
 
+def leans_on_others(field: BoundField, value: Any) -> bool:
+    """Say whether it takes an item's other values to tell if it is complete with this one."""
+    if value is None:
+        return field.definition.required and bool(field.definition.show_if)
+    return not field.sealed and type(field.type).required_with is not FieldType.required_with
+
+
 def is_asked_for(reading: Reading, tracker: Tracker, field: BoundField, values: Values) -> bool:
     """Say whether a field's `show_if` holds for these values; one without is always asked for."""
     return not field.definition.show_if or holds(reading, tracker, field.key, values)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require
-from tracker.core.ask.query import Query
+from tracker.core.ask.query import Query, open_to
 from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
@@ -131,7 +131,7 @@ def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     tracker = judge.current(change, tracker)
     require(change, "restore", tracker)
     table = tracker.table
-    allowed = and_(table.c.deleted_cs.is_not(None), clauses.where(change, "restore", tracker, form="set"))
+    allowed = and_(table.c.deleted_cs.is_not(None), open_to(change, "restore", tracker, form="set"))
     restored = 0
     for start in range(0, len(ids), BATCH):
         part = and_(table.c.id.in_(ids[start : start + BATCH]), allowed)
