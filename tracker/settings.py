@@ -22,7 +22,8 @@ from tracker.i18n import _
 PREFIX = "TRACKER_"
 FILE_VARIABLE = "TRACKER_SETTINGS"
 FILE_NAME = "settings.toml"
-IGNORED = (FILE_VARIABLE, "TRACKER_SAMPLES", "TRACKER_SKIP_FRONTEND")  # and TRACKER_TEST_*
+MASTER_KEY_VARIABLE = "TRACKER_MASTER_KEY"  # read by the vault alone, and kept in no settings
+IGNORED = (FILE_VARIABLE, MASTER_KEY_VARIABLE, "TRACKER_SAMPLES", "TRACKER_SKIP_FRONTEND")  # and TRACKER_TEST_*
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 LogLevel = Literal["debug", "info", "warning", "error"]
