@@ -10,6 +10,7 @@ from tracker.fields.keys import is_key
 from tracker.i18n import Message, _
 
 LONGEST = 10_000  # characters of one text
+LONG = frozenset({"help", "summary", "filter", "text", "show_if", "check", "message"})  # may have several lines
 
 
 class Entries:
@@ -43,6 +44,9 @@ class Entries:
         if len(found.raw) > LONGEST:
             message = _("“%(name)s” has at most %(longest)d characters.", name=name, longest=LONGEST)
             self._refuse(found, message)
+            return None
+        if name not in LONG and ("\n" in found.raw or "\t" in found.raw):
+            self._refuse(found, _("“%(name)s” is one line, without tabs.", name=name))
             return None
         return found.raw or None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
+from babel.localedata import locale_identifiers
 from babel.numbers import list_currencies
 
 from tracker.core.base.transaction import Reading
@@ -81,7 +82,8 @@ class Profile:
         """
         problems = Problems()
         top = Entries(self._answered(answers, problems), "a profile", problems)
-        house = _house(top, problems)
+        asked = self.source.root.entries.get("house")
+        house = _house(top, problems, asked.entries if asked is not None else {})
         pieces = tuple(PieceReader(ground.types, problems).read(top))
         _behaviors(pieces, ground, problems)
         _plugins(top, ground, problems)
@@ -148,35 +150,51 @@ def _demo(top: Entries, source: Source, problems: Problems) -> Path | None:
     return path
 
 
-def _house(top: Entries, problems: Problems) -> dict[str, str]:
-    """Read what the workspace says of itself."""
+def _house(top: Entries, problems: Problems, asked: Mapping[str, Node]) -> dict[str, str]:
+    """Read what the workspace says of itself.
+
+    :param asked: the entries before answers were put in, so that an answer is blamed by its question.
+    """
     node = top.get("house")
     if node is None:
         return {}
     entries = Entries(node, "the house", problems)
     found = {name: text for name in HOUSE if (text := entries.text(name)) is not None}
     entries.finish()
-    for name, text in found.items():
-        message = _house_refusal(name, text)
-        if message is not None:
-            problems.add(node.entries[name].place, message)
+    for name, each in node.entries.items():
+        message = _house_refusal(name, found.get(name, "" if each.value == "" else None))
+        if message is None:
+            continue
+        if (written := asked[name].raw if name in asked else "").startswith("$"):
+            message = _(
+                "%(told)s It is the answer to “%(question)s”.", told=message, question=written.strip("${}")
+            )
+        problems.add(each.place, message)
     return found
 
 
-def _house_refusal(name: str, text: str) -> Message | None:
-    try:
-        if name == "locale":
-            Locale.parse(text)
-        if name == "zone":
-            ZoneInfo(text)
-    except (ValueError, LookupError, OSError):
-        return _("There is no %(name)s “%(text)s”.", name=name, text=text[:100])
+def _house_refusal(name: str, text: str | None) -> Message | None:
+    """Return why the house cannot be so, with the nearest name; only its country and name may be empty."""
+    if text is None or (not text and name in ("name", "country")):
+        return None
     known: Collection[str] | None = None
-    if name == "country":
+    if name == "locale":
+        known = () if _is_locale(text) else locale_identifiers()
+    elif name == "zone":
+        known = available_timezones()
+    elif name == "country":
         known = country_names()
-    if name == "currency":
+    elif name == "currency":
         known = list_currencies()
-    return Unknown(name, text[:100], known).message if known is not None and text not in known else None
+    return Unknown(name, text[:100], known).message if known and text not in known else None
+
+
+def _is_locale(text: str) -> bool:
+    try:
+        Locale.parse(text)
+    except (UnknownLocaleError, ValueError, TypeError):
+        return False
+    return True
 
 
 def _plugins(top: Entries, ground: Ground, problems: Problems) -> None:

@@ -35,6 +35,8 @@ _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOLEAN = re.compile(r"(true|True|TRUE)|(false|False|FALSE)")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,30}|[0-9]{1,18}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,2})?")
+# Half of a character pair, and control characters but tab and newline: no text that can be kept or shown.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(slots=True)
@@ -204,6 +206,9 @@ class _Builder:
         return node
 
     def _scalar(self, event: Any) -> Node:
+        if _UNFIT.search(event.value):
+            self._refuse(event, _("There is a control character, or half of a character pair, in the text."))
+            event.value = _UNFIT.sub("", event.value)  # reading goes on, and no sentence holds it
         start, end = event.start_mark, event.end_mark
         starts = None
         if start.line == end.line:
