@@ -1,9 +1,18 @@
-"""Pictures of pages in a real browser: `python tests/screens.py FOLDER [NAME ...]`, on a furnished workspace."""
+"""Pictures of pages in a real browser, on a furnished workspace: `python tests/screens.py FOLDER [NAME ...]`.
+
+`python tests/screens.py --readme` makes docs/screenshot.png as the README's own line would show it.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import struct
+import subprocess
 import sys
 import tempfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +26,8 @@ from werkzeug.serving import make_server
 from tracker.app import create_app, open_workspace
 from tracker.settings import Settings
 
+SCREENSHOT = Path(__file__).parent.parent / "docs" / "screenshot.png"
+LARGEST = 200_000  # bytes
 WIDTHS = {"wide": (1440, 900), "tablet": (820, 1000), "phone": (390, 844)}
 PAGES = {
     "home": "/",
@@ -101,8 +112,107 @@ def _save(page: Page, path: Path) -> None:
     page.screenshot(path=str(path))
 
 
+# -- the picture of the README ----------------------------------------------------------------------
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """Serve a profile with its demo data, and yield the one-time link of its administrator."""
+    line = ["serve", "--profile", "nonprofit_membership", "--demo", "--port", "0", "--no-worker"]
+    house = ["--set", "organisation=Rivers & Trails"]
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "tracker", *line, *house]
+        environment = {**os.environ, "TRACKER_HOME": home}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                yield next(
+                    found[0] for text in server.stdout if (found := re.search(r"http\S+/welcome/\S+", text))
+                )
+            finally:
+                server.terminate()
+
+
+def readme(browser: Browser) -> None:
+    """Take the picture of the list of people, as the administrator sees it at first."""
+    with demo() as welcome:
+        page = browser.new_page(viewport=dict(zip(("width", "height"), WIDTHS["wide"], strict=True)))
+        page.goto(welcome)
+        page.fill("[name=name]", "Amélie Fontaine")
+        page.fill("[name=email]", "amelie@example.org")
+        page.fill("[name=password]", PASSWORD)
+        page.click("button.btn-primary")
+        page.goto(page.url.rpartition("/")[0] + "/t/person")
+        page.wait_for_load_state("networkidle")
+        picture = packed(page.screenshot())
+    assert len(picture) <= LARGEST, len(picture)
+    SCREENSHOT.write_bytes(picture)
+
+
+def packed(png: bytes) -> bytes:
+    """Return a picture of 8 bits a colour with its 256 commonest colours, the others as the nearest of them."""
+    width, height, pixels = _pixels(png)
+    colours = [pixels[place : place + 3] for place in range(0, len(pixels), 3)]
+    palette = [colour for colour, _n in Counter(colours).most_common(256)]
+    known = {colour: number for number, colour in enumerate(palette)}
+    for colour in set(colours) - known.keys():
+        known[colour] = min(
+            range(len(palette)),
+            key=lambda number: sum((a - b) ** 2 for a, b in zip(colour, palette[number], strict=True)),
+        )
+    rows = bytes(known[colour] for colour in colours)
+    lines = b"".join(b"\0" + rows[start : start + width] for start in range(0, len(rows), width))
+    head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    parts = (
+        (b"IHDR", head),
+        (b"PLTE", b"".join(palette)),
+        (b"IDAT", zlib.compress(lines, 9)),
+        (b"IEND", b""),
+    )
+    return png[:8] + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+
+
+def _pixels(png: bytes) -> tuple[int, int, bytes]:
+    """Return width, height and the colours of a PNG of 8-bit RGB that is not interlaced."""
+    place, data, head = 8, b"", b""
+    while place < len(png):
+        length, kind = struct.unpack(">I4s", png[place : place + 8])
+        body = png[place + 8 : place + 8 + length]
+        head, data = (body if kind == b"IHDR" else head), (data + body if kind == b"IDAT" else data)
+        place += 12 + length
+    width, height, *form = struct.unpack(">IIBBBBB", head)
+    assert form == [8, 2, 0, 0, 0], form
+    raw, size, before, found = zlib.decompress(data), width * 3, bytes(width * 3), []
+    for start in range(0, len(raw), size + 1):
+        before = _unfiltered(raw[start], raw[start + 1 : start + 1 + size], before)
+        found.append(before)
+    return width, height, b"".join(found)
+
+
+def _unfiltered(kind: int, line: bytes, up: bytes) -> bytes:
+    """Return a line of a PNG as it was before its filter."""
+    found = bytearray(line)
+    for place, value in enumerate(line):
+        a, c = (found[place - 3], up[place - 3]) if place >= 3 else (0, 0)
+        b = up[place]
+        if kind == 4:  # the nearest of the three neighbours to their plane
+            p = a + b - c
+            guess = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+        else:
+            guess = (0, a, b, (a + b) // 2)[kind]
+        found[place] = (value + guess) & 255
+    return bytes(found)
+
+
 def main() -> None:
     """Take the pictures that were asked for, or all."""
+    if sys.argv[1:] == ["--readme"]:
+        with sync_playwright() as playwright:
+            readme(playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"]))
+        return
     folder, names = Path(sys.argv[1]), sys.argv[2:] or ["sign_in", *PAGES]
     folder.mkdir(parents=True, exist_ok=True)
     with served() as address, sync_playwright() as playwright:

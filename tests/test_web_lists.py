@@ -102,6 +102,7 @@ def test_sorting_goes_up_then_down_by_the_same_head(staff):
     down = staff.get(links(up, "sort=-town")[0])
     assert 'aria-sort="descending"' in down.text
     assert names(down) == names(up)[::-1]
+    assert 'data-adding="/t/person?sort=town%2Cstatus"' in up.text
 
 
 def test_default_columns_hold_no_sealed_field_and_at_most_nine(staff):
@@ -302,7 +303,11 @@ def test_where_no_status_or_money_is_stored_what_is_worked_out_is_a_column_befor
             field("name"),
             field("born", "date"),
             field("died", "date"),
-            field("standing", "formula", options={"expression": "CASE WHEN died IS NULL THEN 'Member' ELSE 'Gone' END"}),
+            field(
+                "standing",
+                "formula",
+                options={"expression": "CASE WHEN died IS NULL THEN 'Member' ELSE 'Gone' END"},
+            ),
             field("visits", "back_links", options={"from": "visit.guest"}),
             field("spent", "rollup", options={"of": "visits", "field": "paid"}),
             title="Guests",

@@ -17,8 +17,8 @@ class Head:
     look: str = ""
     order: str = ""
     address: str = ""
-    computed: bool = False
     adding: str = ""  # the address that sorts by it after what is sorted already
+    computed: bool = False
 
 
 def heads(state: State, columns: Sequence[Column], order: Sequence[str], *, label: str = "") -> list[Head]:
