@@ -6,13 +6,21 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from ground import SYSTEM, Ground as Workshop, field, group, tracker_def
 
+from tracker.app import open_workspace
+from tracker.core.ask.page import page
+from tracker.core.ask.query import Condition, Query
+from tracker.core.language.refusal import ExpressionError
 from tracker.core.profile.answers import judge_answers
 from tracker.core.profile.problems import ProfileError
 from tracker.core.profile.read import Ground, read_profile_text
+from tracker.core.transfer.encodings import Unreadable
+from tracker.core.transfer.source import Layout, open_source
+from tracker.errors import Sealed
 from tracker.fields import BUILTIN
 from tracker.fields.registry import TypeRegistry
-from tracker.settings import load_settings
+from tracker.settings import Settings, load_settings
 
 GROUND = Ground(TypeRegistry(BUILTIN))
 HEAD = "profile: club\ntitle: Club\n"
@@ -66,3 +74,50 @@ def test_an_answer_that_is_no_locale_is_blamed_by_its_question() -> None:
     profile = read_profile_text(text, GROUND)
     with pytest.raises(ProfileError, match="no locale “xx”.* the answer to “tongue”"):
         profile.content(judge_answers(profile.questions, {"tongue": "xx"}), GROUND)
+
+
+@pytest.mark.parametrize("harm", ["missing", "wrong"])
+def test_searching_with_a_shut_vault_tells_the_keys_file_to_administrators_only(
+    ground: Workshop, harm: str
+) -> None:
+    sealed = field("iban", encrypted=True, search="exact")
+    ground.configure(tracker_def("person", field("name"), sealed), group("office", person__view="all"))
+    ground.create("person", name="Ada", iban="X1")
+    people = [ground.person("o@example.org", "office"), ground.person("a@example.org", admin=True), SYSTEM]
+    key = ground.workspace.home / "master.key"
+    key.unlink()
+    if harm == "wrong":
+        key.write_text(b64encode(bytes(32)).decode(), encoding="ascii")
+        key.chmod(0o600)
+    reopened = open_workspace(
+        Settings(home=ground.workspace.home, database_url=ground.workspace.database.url)
+    )
+    try:
+        for actor in people:
+            for asked in ({"where": "iban = 'X1'"}, {"conditions": (Condition("iban", "is", ("X1",)),)}):
+                with reopened.read(actor) as reading, pytest.raises(Sealed) as refusal:
+                    page(reading, Query("person", **asked))
+                told = str(refusal.value)
+                assert refusal.value.status == 503
+                assert ("master.key" in told) is (actor is not people[0])
+                assert ("Ask an administrator" in told) is (actor is people[0])
+    finally:
+        reopened.database.close()
+
+
+@pytest.mark.parametrize("name", ["rot13", "base64", "idna", "nonsense", "hex", "unicode_escape", "a\0b"])
+def test_what_is_no_encoding_of_files_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("name,town\nAda,Kalmar\n", encoding="utf-8")
+    with pytest.raises(Unreadable, match="There is no encoding"):
+        open_source(file, Layout(encoding=name))
+    assert open_source(file, Layout(encoding="UTF8")).columns == ("name", "town")
+
+
+@pytest.mark.parametrize("text", ["1", "name", "'yes'", "1 + 1", "today"])
+def test_a_filter_that_is_no_condition_is_refused(ground: Workshop, text: str) -> None:
+    ground.configure(tracker_def("person", field("name")))
+    with ground.workspace.read(SYSTEM) as reading:
+        with pytest.raises(ExpressionError, match="A condition is expected"):
+            page(reading, Query("person", where=text))
+        assert page(reading, Query("person", where="name is null")).items == []

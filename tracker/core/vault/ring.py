@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -121,6 +122,10 @@ class Ring:
         sealed = read_setting(reading, CHECK)
         if sealed is None:
             raise Sealed(_("The check value of the master key is gone; no key can be trusted without it."))
+        with _for_whom(reading):
+            return self._unlocked(reading, sealed)
+
+    def _unlocked(self, reading: Reading, sealed: Any) -> MasterKey:
         master = self.provider.unlock()
         raw = form.read(sealed) if isinstance(sealed, str) else None
         bound = form.bind(form.CHECK, self.workspace_uid(reading))
@@ -203,9 +208,10 @@ class Ring:
                     "The check value of the master key is gone, though values are sealed. Restore sys_setting from a backup."
                 )
             )
-        if not self.provider.exists():
-            self.provider.make()
-        master = self.provider.unlock()
+        with _for_whom(change):
+            if not self.provider.exists():
+                self.provider.make()
+            master = self.provider.unlock()
         uid = read_setting(change, WORKSPACE_UID)
         if uid is None:
             uid = str(uuid4())
@@ -218,6 +224,25 @@ def ring(reading: Reading) -> Ring:
     """Return the key ring of the workspace."""
     workspace = reading.workspace
     return workspace.kept("vault", reading.versions.plugins, lambda: Ring(provider_for(workspace)))
+
+
+@contextmanager
+def _for_whom(reading: Reading) -> Iterator[None]:
+    """Tell where the master key is kept only to the system and to administrators."""
+    try:
+        yield
+    except Sealed:
+        if reading.actor.system or _is_admin(reading):
+            raise
+        raise Sealed(
+            _("The vault is shut: encrypted values can be neither opened, stored nor found. Ask an administrator.")
+        ) from None
+
+
+def _is_admin(reading: Reading) -> bool:
+    user = tables.user.c
+    asked = select(user.admin).where(user.id == reading.actor.user_id, user.disabled.is_(False))
+    return bool(reading.execute(asked).scalar())
 
 
 def _anything_sealed(reading: Reading) -> bool:
