@@ -28,6 +28,9 @@ _KNOWN = (  # what people rename to .csv, and what to do with it
     ),
     (b"%PDF", _("This is a PDF, not a CSV file.")),
 )
+_NO_FILE = frozenset(  # texts to Python, but nothing that files are written in
+    {"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape"}
+)
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in cp1252
@@ -70,9 +73,13 @@ def encoding_of(path: Path, *, told: str = "") -> str:
 
 def _checked(name: str) -> str:
     try:
-        return codecs.lookup(name).name
-    except LookupError:
-        raise Unreadable(_("There is no encoding “%(name)s”.", name=name)) from None
+        found = codecs.lookup(name)
+        b"a".decode(name, "replace")  # refuses what turns bytes into bytes, or texts into texts
+        if found.name not in _NO_FILE:
+            return found.name
+    except (LookupError, ValueError, TypeError):
+        pass
+    raise Unreadable(_("There is no encoding “%(name)s”.", name=name[:40]))
 
 
 def _utf16(sample: bytes) -> str:
