@@ -8,7 +8,7 @@ from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
-from tracker.core.language.expression import compile_expression
+from tracker.core.language.expression import compile_expression, expected_condition
 from tracker.core.language.scope import Scope, SystemScope, settled
 from tracker.core.language.values import Form
 from tracker.core.vault.index import blind
@@ -37,6 +37,11 @@ def system_scope(reading: Reading) -> EngineScope:
 def condition(
     text: str, tracker: Tracker, table: FromClause, *, scope: Scope, form: Form = "page"
 ) -> ColumnElement[bool]:
-    """Compile an expression to a clause that can run at once."""
-    typed = compile_expression(text, tracker=tracker, table=table, scope=scope, form=form)
+    """Compile a condition to a clause that can run at once.
+
+    :raises ExpressionError: also when it gives something else.
+    """
+    typed = expected_condition(
+        compile_expression(text, tracker=tracker, table=table, scope=scope, form=form)
+    )
     return settled(typed.sql, scope)

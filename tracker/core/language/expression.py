@@ -135,7 +135,14 @@ def check_condition(text: str, tracker: Tracker, trackers: Trackers) -> Typed:
 
     :raises ExpressionError: also when it gives something else.
     """
-    found = check_expression(text, tracker, trackers)
+    return expected_condition(check_expression(text, tracker, trackers))
+
+
+def expected_condition(found: Typed) -> Typed:
+    """Return a result that is true or false.
+
+    :raises ExpressionError: it is anything else.
+    """
     if found.kind is not Kind.BOOLEAN:
         raise ExpressionError(_("A condition is expected, such as a comparison."))
     return found
