@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 import pytest
-from ground import SYSTEM
-from sqlalchemy import insert
+from ground import SYSTEM, field, group, tracker_def
+from sqlalchemy import event, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tracker.core.base import database as database_module
 from tracker.core.base import outbox, tables
 from tracker.core.base.database import Database, is_busy
 from tracker.core.base.worker import Worker, run_worker
+from tracker.core.design.apply import apply_plan
+from tracker.core.design.difference import difference
+from tracker.core.design.store import trackers
 from tracker.hookspecs import Interrupted
 
 SECRET = "DE89370400440532013000"
@@ -184,3 +187,66 @@ def test_no_text_that_is_no_number_is_in_a_log(workspace, caplog):
 
     assert "SELECT CAST" in caplog.text
     assert SECRET not in caplog.text
+
+
+# -- a design that was taken back -----------------------------------------------------------------
+
+
+GHOST, REAL = tracker_def("ghost", field("title")), tracker_def("real", field("title"))
+
+
+def put(change, made):
+    """Put a tracker or a group into the design of this transaction."""
+    design = trackers(change).design
+    return apply_plan(change, difference(design, design.with_(made)))
+
+
+def test_whoever_waits_is_not_given_a_design_that_was_taken_back(workspace):
+    taken_back, written, seen = Event(), Event(), []
+
+    def wait():
+        taken_back.wait(10)
+        with workspace.change(SYSTEM, door="engine", kind="grants", designing=True) as change:
+            change.raise_versions(["grants"])  # as shutting a person out does
+            seen.extend(each.key for each in trackers(change).design.groups)
+        written.set()
+
+    thread = Thread(target=wait)
+
+    @event.listens_for(workspace.database.engine, "checkin")
+    def pause(*_args):
+        if current_thread() is not thread and not taken_back.is_set():
+            taken_back.set()
+            written.wait(10)
+
+    thread.start()
+    with suppress(RuntimeError), workspace.change(SYSTEM, door="engine", designing=True) as change:
+        put(change, group("ghosts"))
+        raise RuntimeError
+    thread.join()
+
+    assert seen == []
+
+
+def test_nothing_of_an_open_design_is_given_to_others(workspace):
+    with workspace.change(SYSTEM, door="engine", kind="design", designing=True) as change:
+        put(change, GHOST)
+        put(change, REAL)
+
+        assert not any(
+            "ghost" in kept.by_key for _version, kept in workspace._kept.values() if hasattr(kept, "by_key")
+        )
+    with workspace.read(SYSTEM) as reading:
+        assert set(trackers(reading).by_key) == {"ghost", "real"}
+
+
+def test_an_attempt_at_a_design_that_fails_leaves_nothing(workspace):
+    with workspace.change(SYSTEM, door="engine", kind="design", designing=True) as change:
+        before = change.versions
+        with suppress(RuntimeError), change.attempt():
+            put(change, GHOST)
+            raise RuntimeError
+
+        assert change.versions == before
+        assert "ghost" not in trackers(change).by_key
+        assert "ghost" not in put(change, REAL).by_key

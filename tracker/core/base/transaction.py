@@ -153,13 +153,16 @@ class ChangeSet(Reading):
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Keep all that the block writes, or nothing when it raises; the transaction goes on in any case."""
-        number = self._id
+        number, versions = self._id, self.versions
         before = {tracker_id: replace(counts) for tracker_id, counts in self.counts.items()}
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
             self._id = number
+            if self.versions != versions:
+                self.versions = versions
+                self.workspace.forget()  # ours alone, as we are designing: the numbers are raised again
             self.counts.clear()
             self.counts.update(before)
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,29 +83,26 @@ class Workspace:
         Judge values before; the block holds the write lock and should last milliseconds.
 
         :param quiet: no mail, webhook or automation follows.
-        :param designing: the block changes definitions or settings; other writers wait for it.
+        :param designing: the block changes definitions or settings; other writers wait for it. It caches
+            for itself alone: the numbers that it raises may be raised by another once it is rolled back.
         :param resumed: the open change set that this transaction goes on with.
         """
-        try:
-            with self.database.writing() as connection:
-                change = ChangeSet(
-                    self,
-                    connection,
-                    actor,
-                    door=door,
-                    kind=kind,
-                    reason=reason,
-                    undoes=undoes,
-                    quiet=quiet,
-                    designing=designing,
-                    resumed=resumed,
-                )
-                yield change
-                change.finish()
-        except BaseException:
-            if designing:
-                self.forget()  # what was cached for numbers that never came to be
-            raise
+        workspace = self._apart() if designing else self
+        with self.database.writing() as connection:
+            change = ChangeSet(
+                workspace,
+                connection,
+                actor,
+                door=door,
+                kind=kind,
+                reason=reason,
+                undoes=undoes,
+                quiet=quiet,
+                designing=designing,
+                resumed=resumed,
+            )
+            yield change
+            change.finish()
 
     def upgrade(self) -> None:
         """Bring the system tables up to this version; on SQLite a copy of an older file is kept."""
@@ -129,3 +127,11 @@ class Workspace:
         """Drop everything cached, as after a rolled-back change of the design."""
         with self._lock:
             self._kept.clear()
+
+    def _apart(self) -> Workspace:
+        """Return this workspace with a cache of its own, which begins with what holds now."""
+        apart = copy(self)
+        with self._lock:
+            apart._kept = dict(self._kept)
+        apart._lock = Lock()
+        return apart

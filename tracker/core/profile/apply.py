@@ -18,14 +18,10 @@ def apply(change: ChangeSet, plan: ProfilePlan) -> None:
     :raises Refused: the data does not allow a step; nothing is done.
     """
     require_admin(change)
-    try:
-        configure(change, plan.design)
-        for step in plan.house:
-            save_setting(change, f"house.{step.name}", step.after)
-        _remember(change, plan)
-    except BaseException:
-        change.workspace.forget()  # what was cached for the new version never came to be
-        raise
+    configure(change, plan.design)
+    for step in plan.house:
+        save_setting(change, f"house.{step.name}", step.after)
+    _remember(change, plan)
 
 
 def _remember(change: ChangeSet, plan: ProfilePlan) -> None:
