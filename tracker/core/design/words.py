@@ -6,10 +6,10 @@ with readers of its own falls into a class of its signature, so a word never fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
@@ -50,12 +50,31 @@ def _signature(field: BoundField) -> tuple[Any, ...]:
 def follow_design(change: ChangeSet, old: Tracker, new: Tracker) -> None:
     """Drop the words of a tracker whose fields changed their readers, and have them written anew.
 
-    Dropped at once and in the same transaction: a search may miss for a while, and never leaks.
+    Dropped at once and in the same transaction: a search may miss for a while, and never leaks. Where fields
+    only came (back) with the values they had, nothing is dropped.
     """
-    before, after = classes(old), classes(new)
-    if all(after.get(key) == number for key, number in before.items()):
+    before, after = _places(old), _places(new)
+    stays = all(after.get(key) == place for key, place in before.items())
+    came = [new.fields[key] for key in after if key not in before]
+    if stays and not any(each.key in old.all_fields for each in came) and not _were_there(change, came):
         return
-    table = tables.search
-    low, high = key_of(new.id, 0), key_of(new.id + 1, 0) - 1
-    change.execute(delete(table).where(table.c.key.between(low, high), own_work()))
+    if not stays:
+        table = tables.search
+        low, high = key_of(new.id, 0), key_of(new.id + 1, 0) - 1
+        change.execute(delete(table).where(table.c.key.between(low, high), own_work()))
     change.queue("search_rebuild", {"tracker": new.id})
+
+
+def _places(tracker: Tracker) -> dict[str, tuple[int, str]]:
+    """Return in which class, and from which column, the words of each field come."""
+    return {key: (number, tracker.fields[key].definition.column) for key, number in classes(tracker).items()}
+
+
+def _were_there(change: ChangeSet, fields: Sequence[BoundField]) -> bool:
+    """Say whether one of these fields has a column from before this change set, which may hold values."""
+    known = tables.field_column
+    columns = [each.definition.column for each in fields]
+    if not columns:
+        return False
+    older = select(known.c.column).where(known.c.column.in_(columns), known.c.from_cs != change.id)
+    return change.execute(older.limit(1)).first() is not None

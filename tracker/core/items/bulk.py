@@ -71,7 +71,8 @@ def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, valu
     }
     changed = 0
     for low, high in id_ranges(change, tracker, clause):
-        changed += write_columns(change, tracker, and_(tracker.table.c.id.between(low, high), clause), row)
+        part = and_(tracker.table.c.id.between(low, high), clause)
+        changed += write_columns(change, tracker, part, row, between=(low, high))
     return changed
 
 
@@ -121,11 +122,18 @@ def id_ranges(
 
 
 def write_columns(
-    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], row: Mapping[Physical, Stored]
+    change: ChangeSet,
+    tracker: Tracker,
+    clause: ColumnElement[bool],
+    row: Mapping[Physical, Stored],
+    *,
+    between: tuple[int, int] | None = None,
 ) -> int:
     """Set columns of all items of a clause that differ, with their revisions; return how many.
 
     The engine's set-based twin of `save_difference`: values are judged and allowed.
+
+    :param between: the range of ids in which the items of the clause are, where the caller walks ranges.
     """
     table = tracker.table
     differs = or_(
@@ -153,7 +161,8 @@ def write_columns(
     except IntegrityError as error:
         raise already_used(tracker, error) from error
     change.counts[tracker.id].changed += saved.rowcount
-    reindex(change, tracker, {each.name for each in row})
+    if saved.rowcount:
+        reindex(change, tracker, {each.name for each in row}, between=between)
     return saved.rowcount
 
 
@@ -194,8 +203,13 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def reindex(change: ChangeSet, tracker: Tracker, columns: set[str]) -> None:
-    """Write the words anew of the items that this change set revised, if one of `columns` is searched."""
+def reindex(
+    change: ChangeSet, tracker: Tracker, columns: set[str], *, between: tuple[int, int] | None = None
+) -> None:
+    """Write the words anew of the items that this change set revised, if one of `columns` is searched.
+
+    :param between: only of those in a range of ids; None means all.
+    """
     fields = search.searched_fields(tracker)
     names = {physical.name for each in fields if not each.many for physical in each.columns}
     names |= {each.definition.column for each in fields if each.many}
@@ -205,22 +219,33 @@ def reindex(change: ChangeSet, tracker: Tracker, columns: set[str]) -> None:
     touched = select(revision.c.item_id).where(
         revision.c.tracker_id == tracker.id, revision.c.change_set_id == change.id
     )
-    reindex_items(change, tracker, table.c.id.in_(touched))
+    clause: ColumnElement[bool] = table.c.id.in_(touched)
+    if between is not None:
+        clause = and_(
+            table.c.id.between(*between), table.c.id.in_(touched.where(revision.c.item_id.between(*between)))
+        )
+    reindex_items(change, tracker, clause)
 
 
 def reindex_items(
     change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], *, batch: int = 2000
 ) -> int:
-    """Write the words of all items of a clause anew, in batches; return how many."""
+    """Write the words of all items of a clause anew, in batches; return how many.
+
+    Each batch is held before it is read: words of what someone saves meanwhile are never overwritten by older ones.
+    """
     table, last, done = tracker.table, 0, 0
     reader = RowReader(change, tracker, search.searched_fields(tracker), table, masking=False)
     while True:
-        found = change.execute(
+        reading = (
             select(*reader.columns)
             .where(table.c.id > last, clause, clauses.as_system(tracker))
             .order_by(table.c.id)
             .limit(batch)
-        ).all()
+        )
+        if change.dialect == "postgresql":
+            reading = reading.with_for_update(key_share=True)
+        found = change.execute(reading).all()
         items = reader.items(change, found)
         if items:
             search.write_documents(change, tracker, {item.id: item.values for item in items})
