@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from time import sleep
+
 import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
 from sqlalchemy import func, select
 
 from tracker.core.ask import page
 from tracker.core.ask.query import Query
-from tracker.core.items import bulk, trash, write
-from tracker.errors import Forbidden, Invalid, NotFound, Refused
+from tracker.core.base import tables
+from tracker.core.changes import undo
+from tracker.core.design.marks import own_work
+from tracker.core.items import bulk, jobs, trash, write
+from tracker.core.items.jobs import rebuild_search
+from tracker.errors import Invalid, NotFound, Refused
+from tracker.hookspecs import Interrupted, JobContext
 
 PERSON = tracker_def("person", field("name"), field("town"), name=("name",))
 
@@ -76,3 +86,205 @@ def test_many_at_once_leave_no_required_field_empty_that_others_ask_for(ground: 
         do(ground, SYSTEM, lambda c: bulk.change_items(c, tracker, [asked, free], {"bank": None}))
     assert values_of(ground, "loan")[asked]["bank"] == "Nord"
     assert do(ground, SYSTEM, lambda c: bulk.change_items(c, tracker, [free], {"bank": None})) == 1
+
+
+def test_words_are_written_anew_once_for_each_item_of_a_bulk_change(ground: Ground, monkeypatch):
+    ground.configure(PERSON)
+    ids = [ground.create("person", name=f"Anna {number}") for number in range(6)]
+    tracker, written = ground.tracker("person"), []
+    put = bulk.search.write_documents
+    monkeypatch.setattr(bulk, "id_ranges", lambda *_a, **_k: iter([(i, i + 1) for i in ids[::2]]))
+    monkeypatch.setattr(
+        bulk.search, "write_documents", lambda c, t, values: (written.extend(values), put(c, t, values))
+    )
+    do(ground, SYSTEM, lambda c: bulk.change_items(c, tracker, ids, {"town": "Gdynia"}))
+    assert written == ids
+    assert read(ground, SYSTEM, lambda r: page.count(r, Query("person", text="gdynia")).n) == 6
+
+
+# -- words ------------------------------------------------------------------------------------
+
+
+def jobs_of(ground: Ground) -> int:
+    with ground.workspace.read(SYSTEM) as reading:
+        kind = tables.job.c.topic
+        found = select(func.count()).select_from(tables.job).where(kind == "search_rebuild")
+        return reading.execute(found).scalar_one()
+
+
+@pytest.mark.parametrize("way", ["retired", "dropped"])
+def test_a_field_that_comes_back_is_found_again(ground: Ground, way):
+    ground.configure(PERSON)
+    ground.create("person", name="Anna", town="Gdynia")
+    whole = ground.design().trackers[0]
+    town = next(each for each in whole.fields if each.key == "town")
+    if way == "retired":
+        less = tuple(replace(each, retired=each is town) for each in whole.fields)
+    else:
+        less = tuple(each for each in whole.fields if each is not town)
+    gone = ground.configure(replace(whole, fields=less))
+    rebuild_search(ground.workspace, whole.id)
+    assert read(ground, SYSTEM, lambda r: page.count(r, Query("person", text="gdynia")).n) == 0
+    before = jobs_of(ground)
+    if way == "retired":
+        ground.configure(whole)
+    else:
+        undo.undo(ground.workspace, SYSTEM, gone, door="engine")
+    assert "town" in ground.tracker("person").fields
+    assert jobs_of(ground) == before + 1
+    ground.configure(replace(ground.design().trackers[0], fields=(*whole.fields, field("fresh", position=9))))
+    assert jobs_of(ground) == before + 1
+
+
+def test_a_rebuild_that_is_stopped_goes_on_where_it_was(ground: Ground, monkeypatch):
+    ground.configure(PERSON)
+    ids = [ground.create("person", name="Anna") for _number in range(5)]
+    monkeypatch.setattr(jobs, "STEP", 2)
+    places, seen = [{}], []
+    reindexed = jobs.reindex_items
+    monkeypatch.setattr(jobs, "reindex_items", lambda *a: (seen.append(reindexed(*a)), seen[-1])[1])
+
+    def context(stopping):
+        return JobContext(
+            workspace=ground.workspace,
+            key="k",
+            attempt=1,
+            place=places[-1],
+            progress=places.append,
+            sending=lambda: None,
+            is_stopping=lambda: stopping,
+        )
+
+    payload = {"tracker": ground.tracker("person").id}
+    with pytest.raises(Interrupted):
+        jobs.HANDLERS["search_rebuild"](context(stopping=True), payload)
+    assert seen == [2]
+    jobs.HANDLERS["search_rebuild"](context(stopping=False), payload)
+    assert seen == [2, 2, 1]
+    assert len(ids) == 5
+
+
+def test_a_rebuild_waits_for_who_saves_and_writes_their_words(ground: Ground):
+    if ground.workspace.database.engine.dialect.name == "sqlite":
+        return  # one writer at a time
+    ground.configure(PERSON)
+    ids = [ground.create("person", name="Anna")]
+    tracker = ground.tracker("person")
+    with ThreadPoolExecutor(1) as pool:
+        with ground.workspace.change(SYSTEM, door="engine") as change:
+            values = tracker.judge({"name": "Bert"})
+            write.change_item(change, tracker, ids[0], values=values, version=None)
+            rebuilding = pool.submit(rebuild_search, ground.workspace, tracker.id)
+            sleep(1)
+            assert not rebuilding.done()
+        rebuilding.result(30)
+    assert read(ground, SYSTEM, lambda r: page.count(r, Query("person", text="bert")).n) == 1
+
+
+# -- the trash --------------------------------------------------------------------------------
+
+BOOK = tracker_def(
+    "book",
+    field("name"),
+    field("author", "link", required=True, options={"to": "person"}),
+    field("editor", "link", options={"to": "person"}),
+    field("readers", "links", options={"to": "person"}),
+    field("next", "link", options={"to": "book", "on_delete": "refuse"}),
+    name=("name",),
+)
+
+
+def test_a_refusal_names_only_what_the_actor_may_view(ground: Ground):
+    may = {"person__view": "all", "person__trash": "all"}
+    ground.configure(PERSON, BOOK, group("staff", **may), group("owners", book__view="own", **may))
+    anna = ground.create("person", name="Anna")
+    ground.create("book", name="Secrets", author=anna)
+    tracker = ground.tracker("person")
+    staff, owner = ground.person("s@office.example", "staff"), ground.person("o@office.example", "owners")
+    for actor in (staff, owner):
+        with pytest.raises(Refused) as refused:
+            do(ground, actor, lambda c: trash.trash_items(c, tracker, [anna]))
+        assert str(refused.value).startswith("Other items need this")
+    ground.create("book", name="Mine", author=anna, placing=write.Placing(owner.user_id))
+    with pytest.raises(Refused, match="Books need this .*: 1 by “Author”"):
+        do(ground, owner, lambda c: trash.trash_items(c, tracker, [anna]))
+
+
+def test_a_retired_field_keeps_nothing_out_of_the_trash(ground: Ground):
+    ground.configure(PERSON, BOOK)
+    anna = ground.create("person", name="Anna")
+    ground.create("book", name="Secrets", author=anna)
+    book = next(each for each in ground.design().trackers if each.key == "book")
+    fields = tuple(replace(each, retired=each.key == "author") for each in book.fields)
+    ground.configure(replace(book, fields=fields))
+    assert do(ground, SYSTEM, lambda c: trash.trash_items(c, ground.tracker("person"), [anna])) == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_items_that_need_one_another_go_together(ground: Ground, monkeypatch, named):
+    monkeypatch.setattr(trash, "CHUNK", 1)
+    ground.configure(PERSON, BOOK)
+    anna = ground.create("person", name="Anna")
+    one = ground.create("book", name="One", author=anna)
+    two = ground.create("book", name="Two", author=anna, next=one)
+    ground.change("book", one, next=two)
+    tracker = ground.tracker("book")
+    with pytest.raises(Refused):
+        do(ground, SYSTEM, lambda c: trash.trash_items(c, tracker, [one]))
+    selection = [one, two] if named else Query("book", where="author IS NOT NULL")
+    assert do(ground, SYSTEM, lambda c: trash.trash_items(c, tracker, selection)) == 2
+    # and come back together: neither alone
+    with pytest.raises(Refused, match="needs its “Next”"):
+        do(ground, SYSTEM, lambda c: trash.restore_items(c, tracker, [one]))
+    assert do(ground, SYSTEM, lambda c: trash.restore_items(c, tracker, [one, two])) == 2
+    assert values_of(ground, "book")[one]["next"] == two
+
+
+def test_what_comes_back_links_to_nothing_in_the_trash(ground: Ground):
+    ground.configure(PERSON, BOOK)
+    anna, bert = ground.create("person", name="Anna"), ground.create("person", name="Bert")
+    book = ground.create("book", name="One", author=anna, editor=bert, readers=[anna, bert])
+    books, people = ground.tracker("book"), ground.tracker("person")
+    do(ground, SYSTEM, lambda c: trash.trash_items(c, books, [book]))
+    do(ground, SYSTEM, lambda c: trash.trash_items(c, people, [anna]))
+    with pytest.raises(Refused, match="needs its “Author”, which is in the trash"):
+        do(ground, SYSTEM, lambda c: trash.restore_items(c, books, [book]))
+    do(ground, SYSTEM, lambda c: trash.restore_items(c, people, [anna]))
+    do(ground, SYSTEM, lambda c: trash.trash_items(c, people, [bert]))
+    assert do(ground, SYSTEM, lambda c: trash.restore_items(c, books, [book])) == 1
+    values = values_of(ground, "book")[book]
+    assert (values["author"], values["editor"], len(values["readers"])) == (anna, None, 1)
+    with ground.workspace.read(SYSTEM) as reading:
+        revisions = select(func.count()).select_from(tables.revision)
+        where = own_work(), tables.revision.c.tracker_id == books.id
+        assert reading.execute(revisions.where(*where)).scalar_one() == 3
+
+
+def together(*jobs_):
+    """Run several at the same time; return what each gave, or the error it raised."""
+
+    def safe(job):
+        try:
+            return job()
+        except Exception as error:  # noqa: BLE001
+            return error
+
+    with ThreadPoolExecutor(len(jobs_)) as pool:
+        return [each.result(60) for each in [pool.submit(safe, job) for job in jobs_]]
+
+
+def test_two_who_restore_the_same_and_one_who_saves_beside_the_trash(ground: Ground):
+    ground.configure(PERSON, BOOK)
+    tracker = ground.tracker("person")
+    for number in range(6):
+        anna, bert = ground.create("person", name="Anna"), ground.create("person", name="Bert")
+        book = ground.create("book", name="One", author=bert, editor=anna, readers=[anna])
+        found = together(
+            lambda a=anna: do(ground, SYSTEM, lambda c: trash.trash_items(c, tracker, [a])),
+            lambda b=book, n=number: ground.change("book", b, name=f"Two {n}"),
+        )
+        assert found[0] == 1
+        values = values_of(ground, "book")[book]
+        assert (values["editor"], values["readers"] or None) == (None, None)
+        restore = partial(do, ground, SYSTEM, lambda c, a=anna: trash.restore_items(c, tracker, [a]))
+        assert sorted(together(restore, restore)) == [0, 1]

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
-from tracker.core.access.rights import require
+from tracker.core.access.rights import READ, require, rights
 from tracker.core.ask.query import Query, open_to
 from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
@@ -21,7 +21,7 @@ from tracker.core.items.gates import Passing, confirm
 from tracker.core.items.sides import remove_elements
 from tracker.core.items.unique import already_used
 from tracker.errors import NotFound, Refused
-from tracker.i18n import _
+from tracker.i18n import Message, _
 
 BATCH = 2000  # items that plugins are asked about at once
 
@@ -43,7 +43,7 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
     for low, high in id_ranges(change, tracker, clause, size=size):
         part = and_(tracker.table.c.id.between(low, high), clause)
         asked = _to_ask(change, tracker, part)
-        trashed += trash_where(change, tracker, part)
+        trashed += trash_where(change, tracker, part, leaving=clause)
         confirm(change, tracker, "trash", asked)
     if not trashed and not isinstance(selection, Query) and len(selection) == 1:
         raise NotFound(tracker.title_one, selection[0])
@@ -58,49 +58,90 @@ def hold(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> No
         change.execute(select(func.count()).select_from(rows.with_for_update().subquery()))
 
 
-def trash_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:
-    """Trash the items of a clause, which the caller holds; the engine's half of `trash_items`."""
+def trash_where(
+    change: ChangeSet,
+    tracker: Tracker,
+    clause: ColumnElement[bool],
+    *,
+    leaving: ColumnElement[bool] | None = None,
+) -> int:
+    """Trash the items of a clause, which the caller holds; the engine's half of `trash_items`.
+
+    :param leaving: the items that the caller trashes after these; that they need one of these is no obstacle.
+    """
     table = tracker.table
-    saved = change.execute(
-        update(table)
-        .where(clause, table.c.deleted_cs.is_(None))
-        .values(deleted_cs=change.id, version=table.c.version + 1)
+    ids = (
+        change.execute(
+            update(table)
+            .where(clause, table.c.deleted_cs.is_(None))
+            .values(deleted_cs=change.id, version=table.c.version + 1)
+            .returning(table.c.id)
+        )
+        .scalars()
+        .all()
     )
-    if saved.rowcount:
-        _let_go(change, tracker)
-    change.counts[tracker.id].trashed += saved.rowcount
-    return saved.rowcount
+    if ids:
+        _let_go(change, tracker, between=(min(ids), max(ids)), leaving=leaving)
+    change.counts[tracker.id].trashed += len(ids)
+    return len(ids)
 
 
-def _let_go(change: ChangeSet, tracker: Tracker) -> None:
-    """Follow the on-delete rules of every link to the items that this change set trashed."""
-    gone = select(tracker.table.c.id).where(
-        tracker.table.c.deleted_cs == change.id, clauses.as_system(tracker)
+def _let_go(
+    change: ChangeSet, tracker: Tracker, *, between: tuple[int, int], leaving: ColumnElement[bool] | None
+) -> None:
+    """Follow the on-delete rules of every link to the items that this change set trashed in a range of ids."""
+    table = tracker.table
+    gone = select(table.c.id).where(
+        table.c.deleted_cs == change.id, table.c.id.between(*between), clauses.as_system(tracker)
     )
     for other, field in links_to(change, tracker):
         linking = linking_items(other, field, gone)
         if needs_target(field):
-            table = other.table
-            held = change.execute(select(func.count()).select_from(table).where(linking)).scalar_one()
-            if held:
-                raise Refused(
-                    _(
-                        "%(other)s need this %(title)s: %(n)d by “%(label)s”."
-                        " Link them to another, or move them to the trash, first.",
-                        n=held,
-                        other=other.title,
-                        title=tracker.title_one,
-                        label=field.label,
-                    )
-                )
-        elif field.many:
+            if other.id == tracker.id and leaving is not None:
+                linking = and_(linking, table.c.id.not_in(select(table.c.id).where(leaving).correlate(None)))
+            _refuse_if_needed(change, tracker, other, field, linking=linking)
+            continue
+        # Who saves one of them now is waited for, and seen as it is then.
+        hold(change, other, linking)
+        if field.many:
             remove_elements(change, other, field, gone)
         else:
             write_columns(change, other, linking, {field.main: None})
 
 
+def _refuse_if_needed(
+    change: ChangeSet, tracker: Tracker, other: Tracker, field: BoundField, *, linking: ColumnElement[bool]
+) -> None:
+    """Refuse when there are items that need those in the trash; the sentence names what the actor may view."""
+    counting = select(func.count()).select_from(other.table).where(linking)
+    if not change.execute(counting).scalar_one():
+        return
+    seen = 0
+    if rights(change).level(field) >= READ and not field.definition.retired:
+        seen = change.execute(counting.where(clauses.where(change, "view", other, form="set"))).scalar_one()
+    if not seen:
+        raise Refused(
+            _(
+                "Other items need this %(title)s. Link them to another, or move them to the trash, first.",
+                title=tracker.title_one,
+            )
+        )
+    raise Refused(
+        _(
+            "%(other)s need this %(title)s: %(n)d by “%(label)s”."
+            " Link them to another, or move them to the trash, first.",
+            n=seen,
+            other=other.title,
+            title=tracker.title_one,
+            label=field.label,
+        )
+    )
+
+
 def needs_target(field: BoundField) -> bool:
-    """Say whether an item cannot be without the target of this link."""
+    """Say whether an item cannot be without the target of this link; a retired field asks for nothing."""
+    if field.definition.retired:
+        return False
     return field.definition.required or getattr(field.type.options, "on_delete", "clear") == "refuse"
 
 
@@ -125,7 +166,10 @@ def linking_items(other: Tracker, field: BoundField, gone: object) -> ColumnElem
 def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     """Bring items back from the trash; return how many.
 
+    Links of theirs to items that are in the trash are cleared where they may be empty.
+
     :raises Invalid: a unique value was taken meanwhile; nothing is restored.
+    :raises Refused: one of them needs an item that stays in the trash; nothing is restored.
     :raises Rejected: a plugin wants one of them to stay where it is; nothing is restored.
     """
     tracker = judge.current(change, tracker)
@@ -133,12 +177,54 @@ def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     table = tracker.table
     allowed = and_(table.c.deleted_cs.is_not(None), open_to(change, "restore", tracker, form="set"))
     restored = 0
+    asked: list[Passing] = []
     for start in range(0, len(ids), BATCH):
         part = and_(table.c.id.in_(ids[start : start + BATCH]), allowed)
-        asked = _to_ask(change, tracker, part)
+        hold(change, tracker, part)
+        asked += _to_ask(change, tracker, part)
         restored += restore_where(change, tracker, part)
-        confirm(change, tracker, "restore", asked)
+    # Only now: those that need one another come back together.
+    for start in range(0, len(ids) if restored else 0, BATCH):
+        _drop_dead_links(change, tracker, ids[start : start + BATCH])
+    for start in range(0, len(asked), BATCH):
+        confirm(change, tracker, "restore", asked[start : start + BATCH])
     return restored
+
+
+def _drop_dead_links(change: ChangeSet, tracker: Tracker, ids: list[int]) -> None:
+    """Clear the links of restored items to what is in the trash; refuse where an item needs its target."""
+    table = tracker.table
+    for field in tracker.all_fields.values():
+        if field.refers != "item" or field.computed:
+            continue
+        target = trackers(change).by_key.get(field.type.options.to)
+        if target is None:
+            continue
+        other = target.table.alias(f"dead_{field.definition.column}")
+        dead = select(other.c.id).where(other.c.deleted_cs.is_not(None), clauses.as_system(target))
+        linking = and_(
+            table.c.id.in_(ids), table.c.changed_cs == change.id, linking_items(tracker, field, dead)
+        )
+        if needs_target(field):
+            if change.execute(select(table.c.id).where(linking).limit(1)).first():
+                raise Refused(_needing(change, tracker, field))
+        elif field.many:
+            remove_elements(change, tracker, field, dead, only=linking)
+        else:
+            write_columns(change, tracker, linking, {field.main: None})
+
+
+def _needing(change: ChangeSet, tracker: Tracker, field: BoundField) -> Message:
+    if rights(change).level(field) < READ:
+        return _(
+            "This %(title)s needs an item that is in the trash; restore that one first.",
+            title=tracker.title_one,
+        )
+    return _(
+        "This %(title)s needs its “%(label)s”, which is in the trash; restore that one first.",
+        title=tracker.title_one,
+        label=field.label,
+    )
 
 
 def _to_ask(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> list[Passing]:
@@ -155,6 +241,7 @@ def restore_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[boo
     """Restore the items of a clause, with a revision each that says from which trashing."""
     table = tracker.table
     trashed = and_(clause, table.c.deleted_cs.is_not(None))
+    hold(change, tracker, trashed)  # of two who restore the same at once, the second finds nothing to do
     build = "json_object('deleted_cs', json_array(deleted_cs, NULL))"
     if change.dialect == "postgresql":
         build = "jsonb_build_object('deleted_cs', jsonb_build_array(deleted_cs, NULL))"
