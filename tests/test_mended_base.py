@@ -13,13 +13,17 @@ from ground import SYSTEM, field, group, tracker_def
 from sqlalchemy import event, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from tracker.core.access.account import About, person, save_about
+from tracker.core.access.people import set_password
 from tracker.core.base import database as database_module
 from tracker.core.base import outbox, tables
+from tracker.core.base.actor import NOBODY
 from tracker.core.base.database import Database, is_busy
 from tracker.core.base.worker import Worker, run_worker
 from tracker.core.design.apply import apply_plan
 from tracker.core.design.difference import difference
 from tracker.core.design.store import trackers
+from tracker.errors import Forbidden
 from tracker.hookspecs import Interrupted
 
 SECRET = "DE89370400440532013000"
@@ -250,3 +254,38 @@ def test_an_attempt_at_a_design_that_fails_leaves_nothing(workspace):
         assert change.versions == before
         assert "ghost" not in trackers(change).by_key
         assert "ghost" not in put(change, REAL).by_key
+
+
+# -- whose account --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada(ground):
+    return ground.person("ada@example.org")
+
+
+def name_of(workspace, actor):
+    with workspace.read(SYSTEM) as reading:
+        return person(reading, actor.user_id).name
+
+
+def test_nobody_changes_the_account_of_another(workspace, ground, ada):
+    bob = ground.person("bob@example.org")
+    with pytest.raises(Forbidden), workspace.change(bob, door="engine") as change:
+        set_password(change, ada.user_id, "bob knows this one")
+    with pytest.raises(Forbidden), workspace.change(bob, door="engine") as change:
+        save_about(change, ada.user_id, About("Bob", "bob2@example.org"))
+    with pytest.raises(Forbidden), workspace.change(NOBODY, door="engine") as change:
+        set_password(change, ada.user_id, "nobody knows this one")
+
+    assert name_of(workspace, ada) == "ada"
+
+
+@pytest.mark.parametrize("who", ["herself", "an administrator"])
+def test_one_s_own_account_and_as_an_administrator_all_are_changed(workspace, ground, ada, who):
+    actor = ada if who == "herself" else ground.person("root@example.org", admin=True)
+    with workspace.change(actor, door="engine") as change:
+        set_password(change, ada.user_id, "a long enough one")
+        save_about(change, ada.user_id, About("Ada", "ada@example.org"))
+
+    assert name_of(workspace, ada) == "Ada"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import Locale, UnknownLocaleError
 from sqlalchemy import func, select, update
 
-from tracker.core.access.people import Person, _person, judged_email
+from tracker.core.access.people import Person, _person, judged_email, require_self
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.errors import Invalid, Unknown
@@ -44,8 +44,10 @@ def is_new(reading: Reading) -> bool:
 def save_about(change: ChangeSet, user_id: int, about: About) -> None:
     """Save what a person says of themselves.
 
+    :raises Forbidden: the actor is neither that person nor an administrator.
     :raises Invalid: with the sentences of each part that is refused.
     """
+    require_self(change, user_id)
     refused: dict[str, list[Message]] = {}
     name, address = about.name.strip(), about.email.strip()
     if not name or len(name) > 200:

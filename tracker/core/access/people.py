@@ -102,10 +102,24 @@ def take_from_group(change: ChangeSet, user_id: int, group: str) -> None:
 
 
 def set_password(change: ChangeSet, user_id: int, password: str) -> None:
-    """Give a person a new password and end all their sessions."""
+    """Give a person a new password and end all their sessions.
+
+    :raises Forbidden: the actor is neither that person nor an administrator.
+    :raises Invalid: the password is refused.
+    """
+    require_self(change, user_id)
     table = tables.user
     change.execute(update(table).where(table.c.id == user_id).values(password=hash_password(password)))
     change.execute(delete(tables.session).where(tables.session.c.user_id == user_id))
+
+
+def require_self(reading: Reading, user_id: int) -> None:
+    """Refuse unless the actor is that person, or may configure the workspace.
+
+    :raises Forbidden: the actor is neither.
+    """
+    if reading.actor.user_id != user_id:
+        require_admin(reading)
 
 
 def set_disabled(change: ChangeSet, user_id: int, *, disabled: bool) -> None:

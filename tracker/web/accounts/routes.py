@@ -184,7 +184,7 @@ def save() -> ResponseReturnValue:
             raise Invalid.of(
                 {"email": [_("Give your password below to change the address you sign in with.")]}
             )
-        with changing(actor=WEB, designing=True) as change:
+        with changing(designing=True) as change:
             account.save_about(change, person.id, about)
             change.raise_versions(["grants"])
     except Invalid as error:
@@ -201,7 +201,7 @@ def save_password() -> ResponseReturnValue:
     if not _knows_password(person.email):
         return _account(about, {"current_password": [_("This is not your password.")]}, 422)
     try:
-        with changing(actor=WEB) as change:
+        with changing() as change:
             set_password(change, person.id, request.form.get("new_password", ""))
     except Invalid as error:
         return _account(about, {"new_password": [error.message]}, error.status)
