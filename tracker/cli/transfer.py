@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tracker.core.transfer.mapping import FileMap
-    from tracker.core.transfer.report import Report
+    from tracker.core.transfer.report import KeptRejects, Report
     from tracker.core.transfer.run import Progress
 
 MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
@@ -55,7 +55,9 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 )
 @click.option("--dry-run", is_flag=True, help="Do everything in a transaction that is taken back.")
 @click.option(
-    "--rejects", type=click.Path(path_type=Path), help="Where refused rows go: a file, for a folder a folder."
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Where refused rows go, as they were: a file, for a folder a folder. A dry run writes none without it.",
 )
 @click.option("--reason", default="", help="Why; it stands in the history.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -67,14 +69,18 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
     Without a mapping the columns go where their names say. Refused rows are written to a rejects file with
     line and reason; the others go in. `tracker undo` takes all of it back.
     """
-    from tracker.core.transfer.report import RejectFiles
+    from tracker.core.transfer.report import KeptRejects, RejectFiles
     from tracker.core.transfer.run import Import, run_import
 
     pairs, notes = _pairs(cli, what, file, options)
     if options["save_map"]:
         _save_map(options["save_map"], pairs)
+    kept = KeptRejects(most=MOST_SHOWN + 1)
+    keeps = options["dry_run"] and options["rejects"] is None
     rejects = RejectFiles(
-        {path: _rejects_path(options["rejects"], path, folder=file is None) for path, _each in pairs}
+        {}
+        if keeps
+        else {path: _rejects_path(options["rejects"], path, folder=file is None) for path, _each in pairs}
     )
     began = time.monotonic()
     try:
@@ -84,14 +90,14 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
                 door="cli",
                 reason=options["reason"],
                 dry_run=options["dry_run"],
-                rejects=rejects,
+                rejects=kept if keeps else rejects,
                 progress=progress,
             )
             report = run_import(cli.workspace, cli.actor, asked)
     finally:
         rejects.close()
-    report.notes[:0] = notes
-    _tell(report, rejects.written, took_s=time.monotonic() - began, as_json=options["as_json"])
+    report.notes[:0] = [note for note in notes if note not in report.notes]
+    _tell(report, rejects.written, kept, took_s=time.monotonic() - began, as_json=options["as_json"])
     if report.total("rows") and report.total("rejected") == report.total("rows"):
         sys.exit(1)
 
@@ -138,7 +144,7 @@ def _guessed(cli: Cli, tracker: str, file: Path, options: dict[str, Any]) -> tup
         raise click.ClickException(
             f"No column of {file.name} is called like a field of {tracker}; write a mapping (--map)."
         )
-    return _told(with_file(found, source), options), list(notes)
+    return _told(with_file(found, source), options), [*source.notes, *notes]
 
 
 def _told(mapping: FileMap, options: dict[str, Any]) -> FileMap:
@@ -231,13 +237,14 @@ def _progress_bar(*, quiet: bool) -> _Bar:
     return _Bar(quiet=quiet)
 
 
-def _tell(report: Report, rejected: list[Path], *, took_s: float, as_json: bool) -> None:
+def _tell(report: Report, rejected: list[Path], kept: KeptRejects, *, took_s: float, as_json: bool) -> None:
     if as_json:
         echo_json(
             {
                 "change_set": report.change_set,
                 "dry_run": report.dry_run,
                 "files": [vars(each) for each in report.tallies],
+                "read": [vars(each) for each in report.found],
                 "rejects": [str(path) for path in rejected],
                 "notes": [str(note) for note in report.notes],
             }
@@ -245,6 +252,8 @@ def _tell(report: Report, rejected: list[Path], *, took_s: float, as_json: bool)
         return
     for note in report.notes:
         click.echo(f"Note: {note}", err=True)
+    for found in report.found:
+        click.echo(f"Read {found.sentence}.")
     names = ("file", "tracker", "rows", "created", "changed", "same", "rejected")
     click.echo(table([tuple(getattr(each, name) for name in names) for each in report.tallies], names))
     added = {
@@ -256,7 +265,7 @@ def _tell(report: Report, rejected: list[Path], *, took_s: float, as_json: bool)
         click.echo(f"{number} made on demand: {key}.")
     rate = report.total("rows") / max(took_s, 0.001)
     click.echo(f"{report.total('rows')} rows in {took_s:.1f} s, {rate:,.0f} rows/s.")
-    for line in _reasons(rejected):
+    for line in (*_kept_reasons(kept), *_reasons(rejected)):
         click.echo(line)
     if report.dry_run:
         click.echo("Dry run: nothing was written.")
@@ -264,6 +273,16 @@ def _tell(report: Report, rejected: list[Path], *, took_s: float, as_json: bool)
         click.echo("Nothing changed.")
     else:
         click.echo(f"This is change set {report.change_set}; tracker undo {report.change_set} takes it back.")
+
+
+def _kept_reasons(kept: KeptRejects) -> Iterator[str]:
+    """Yield the first refused rows of a dry run, which writes no file."""
+    for name, number, reason in kept.found[:MOST_SHOWN]:
+        yield f"  {name}, line {number}: {reason}"
+    if len(kept.found) > MOST_SHOWN:
+        yield "  …"
+    if kept.found:
+        yield "Refused rows are written to no file in a dry run; --rejects FILE writes them."
 
 
 def _reasons(files: list[Path]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Protocol, TextIO
 from tracker.core.transfer.formulas import neutralise, restore
 from tracker.core.transfer.records import Record
 from tracker.core.transfer.source import Source
-from tracker.i18n import Message
+from tracker.i18n import Message, _
 
 
 @dataclass
@@ -29,6 +29,32 @@ class Tally:
     added: dict[str, int] = field(default_factory=dict)  # targets of links, by tracker
 
 
+@dataclass(frozen=True)
+class Found:
+    """How one file was read: what its mapping or the command line said, and what was found."""
+
+    file: str
+    encoding: str
+    delimiter: str
+    header: int  # number of the line with the names of columns
+    dates: str
+    decimal: str
+
+    @property
+    def sentence(self) -> Message:
+        """The same in words."""
+        return _(
+            "%(file)s: %(encoding)s, %(delimiter)s between cells, names of columns in line %(header)d,"
+            " days %(dates)s, decimals with %(decimal)s",
+            file=self.file,
+            encoding={"cp1252": "Windows-1252", "utf-8-sig": "UTF-8"}.get(self.encoding, self.encoding.upper()),
+            delimiter="tab" if self.delimiter == "\t" else self.delimiter,
+            header=self.header,
+            dates=self.dates,
+            decimal=self.decimal,
+        )
+
+
 @dataclass
 class Report:
     """What an import did; `change_set` is None where nothing was written."""
@@ -36,6 +62,7 @@ class Report:
     change_set: int | None = None
     tallies: list[Tally] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)  # how the files were read
     dry_run: bool = False
 
     def total(self, name: str) -> int:
@@ -80,6 +107,9 @@ class RejectFiles:
     def add(self, source: Source, record: Record, reason: str) -> None:
         stream = self._stream(source)
         cells = [cell.encode("utf-8", "replace").decode() for cell in record.cells[: len(source.columns)]]
+        if surplus := [cell for cell in record.cells[len(source.columns) :] if cell.strip()]:
+            told = ", ".join(f"“{cell}”" for cell in surplus).encode("utf-8", "replace").decode()
+            reason = f"{reason} Without a column: {told}"
         cells += [""] * (len(source.columns) - len(cells))
         csv.writer(stream).writerow([*neutralise(restore(cells)), str(record.line), reason])
 

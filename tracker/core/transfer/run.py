@@ -20,7 +20,7 @@ from tracker.core.transfer.dialects import dialect_of
 from tracker.core.transfer.drafts import Draft, draft
 from tracker.core.transfer.mapping import FileMap
 from tracker.core.transfer.records import Record
-from tracker.core.transfer.report import NoRejects, Rejects, Report, Tally
+from tracker.core.transfer.report import Found, NoRejects, Rejects, Report, Tally
 from tracker.core.transfer.source import open_source
 from tracker.core.transfer.storing import LONGEST_S, LateLink, Store
 from tracker.fields.base import TextDialect
@@ -69,7 +69,10 @@ def run_import(workspace: Workspace, actor: Actor, asked: Import) -> Report:
     with workspace.read(actor) as reading:
         for path, mapping in asked.files:
             bound = bind(reading, mapping, open_source(path, mapping.layout))
-            ready.append((bound, dialect_of(reading, bound)))
+            dialect = dialect_of(reading, bound)
+            ready.append((bound, dialect))
+            found = _found(bound, dialect)
+            report.found += [found] if found not in report.found else []
             report.notes += [note for note in (*bound.source.notes, *bound.notes) if note not in report.notes]
     store = Store(workspace, actor, door=asked.door, reason=asked.reason or _named(asked.files))
     try:
@@ -78,6 +81,18 @@ def run_import(workspace: Workspace, actor: Actor, asked: Import) -> Report:
     finally:
         report.change_set = store.change_set
     return report
+
+
+def _found(bound: Bound, dialect: TextDialect) -> Found:
+    layout = bound.source.layout
+    return Found(
+        bound.source.name,
+        layout.encoding,
+        layout.delimiter,
+        layout.header,
+        dialect.date_order,
+        dialect.decimal,
+    )
 
 
 def _named(files: Sequence[tuple[Path, FileMap]]) -> str:

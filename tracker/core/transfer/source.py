@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from tracker.core.transfer.encodings import Unreadable, encoding_of
-from tracker.core.transfer.records import LONGEST_CELL, Record, fault_of, records
+from tracker.core.transfer.records import Record, fault_of, records
 from tracker.i18n import Message, _
 
 DELIMITERS = ",;\t|"
@@ -58,7 +58,7 @@ class Source:
             if record.line <= self.layout.header or not any(record.cells):
                 continue
             if record.fault is None and (fault := fault_of(record.cells, width)):
-                yield Record(record.line, [cell[:LONGEST_CELL] for cell in record.cells], fault)
+                yield Record(record.line, record.cells, fault)  # whole: it goes into the rejects as it is
             else:
                 yield record
 
@@ -76,7 +76,10 @@ def open_source(path: Path, told: Layout | None = None) -> Source:
     header = _header(path, sample, told.header)
     columns, notes = _columns(header)
     if encoding in ("cp1252", "latin-1") and not told.encoding:
-        notes.append(_("%(file)s is read as Windows-1252 (Western European).", file=path.name))
+        notes.append(_(
+                "%(file)s is read as Windows-1252, since not all of it is UTF-8; say --encoding if that is wrong.",
+                file=path.name,
+            ))
     return Source(path, Layout(encoding, delimiter, header.line), columns, tuple(notes))
 
 
