@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ground import SYSTEM, Ground as Workshop, field, group, tracker_def
+from click.testing import CliRunner
+from ground import SYSTEM, field, group, tracker_def
+from ground import Ground as Workshop
 
 from tracker.app import open_workspace
+from tracker.cli import cli
+from tracker.cli.changes import _short
+from tracker.cli.group import table
 from tracker.core.ask.page import page
 from tracker.core.ask.query import Condition, Query
+from tracker.core.base.transaction import Counts
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.profile.answers import judge_answers
 from tracker.core.profile.problems import ProfileError
@@ -121,3 +129,79 @@ def test_a_filter_that_is_no_condition_is_refused(ground: Workshop, text: str) -
         with pytest.raises(ExpressionError, match="A condition is expected"):
             page(reading, Query("person", where=text))
         assert page(reading, Query("person", where="name is null")).items == []
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that runs a command on an own workspace, in a folder of its own."""
+    monkeypatch.setenv("TRACKER_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object, code: int = 0) -> str:
+        result = CliRunner().invoke(cli, [str(each) for each in arguments])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+def test_an_import_says_how_it_read_and_a_dry_run_writes_no_file(
+    run: Callable[..., str], tmp_path: Path
+) -> None:
+    profile = tmp_path / "club.yaml"
+    fields = "{name: {type: line, required: true}, born: {type: date}}"
+    profile.write_text(HEAD + f"trackers: {{person: {{title: People, fields: {fields}}}}}\n", encoding="utf-8")
+    applied = run("profile", "apply", profile)
+    assert "step(s) done" in applied
+    file = tmp_path / "people.csv"
+    long = "x" * 1_000_001
+    file.write_bytes(f"Name;Born\nJörg;13.02.1990\n{long};\nAda;;left\n".encode("cp1252"))
+
+    dry = run("import", "person", file, "--dry-run")
+    assert "Windows-1252, ; between cells, names of columns in line 1, days dmy" in dry
+    assert "say --encoding if that is wrong" in dry
+    assert "line 3: Column 1 holds 1000001 characters" in dry
+    assert not list(tmp_path.glob("*.rejects.csv"))
+
+    run("import", "person", file)
+    rejects = (tmp_path / "people.rejects.csv").read_text(encoding="utf-8-sig")
+    assert long in rejects
+    assert "“left”" in rejects
+
+    undone = run("undo", 1)
+    assert "tracker person taken away" in undone or "left as they are" in undone
+
+
+def test_undoing_a_design_says_what_it_took_away(run: Callable[..., str], tmp_path: Path) -> None:
+    profile = tmp_path / "club.yaml"
+    profile.write_text(
+        HEAD + "trackers: {person: {title: People, fields: {name: {type: line}}}}\n", encoding="utf-8"
+    )
+    run("profile", "apply", profile)
+    number = json.loads(run("changes", "--json"))[0]["id"]
+    assert "Would undo: " in (dry := run("undo", number, "--dry-run"))
+    assert "tracker person taken away" in dry
+    undone = run("undo", number)
+    assert "field name taken away" in undone
+    assert "nothing" not in undone
+
+
+def test_tables_keep_within_a_width() -> None:
+    told = table([(1, "a" * 90, "b" * 50)], ("id", "items", "why"), within=60)
+    assert max(map(len, told.splitlines())) == 60
+    assert "a" * 90 in table([(1, "a" * 90)], ("id", "items"))
+    counts = {"person": Counts(created=1000), "gift": Counts(created=2)}
+    assert _short(counts) == "2 trackers, 1,002 items"
+
+
+def test_a_misspelt_required_entry_names_the_right_one() -> None:
+    told = refused(HEAD + "trackers:\n  person:\n    titel: People\n")
+    assert told == "profile.yaml:5:5: “titel” is no entry of a tracker. Did you mean “title”?"
+    assert "“title” is missing" in refused(HEAD + "trackers:\n  person:\n    title_one: Person\n")
+
+
+def test_a_view_cannot_be_sorted_by_what_is_computed() -> None:
+    fields = "{name: {type: line}, next: {type: links, to: person}, n: {type: count, of: next}}"
+    views = "{all: {title: All, sort: [n]}}"
+    told = refused(HEAD + f"trackers: {{person: {{title: People, fields: {fields}, views: {views}}}}}\n")
+    assert "Items cannot be sorted by N." in told

@@ -65,13 +65,13 @@ def changes(cli: Cli, /, tracker: str, **options: Any) -> None:
             each.info.actor_name,
             each.info.kind,
             _state(each.info),
-            _told(each.counts),
+            _short(each.counts),
             each.info.reason,
         )
         for each in found
     ]
     click.echo(
-        table(rows, ("id", "when", "who", "what", "state", "items", "why"))
+        table(rows, ("id", "when", "who", "what", "state", "items", "why"), fit=True)
         if rows
         else "Nothing was done yet."
     )
@@ -86,14 +86,19 @@ def undo(cli: Cli, change_set: int, *, dry_run: bool, as_json: bool) -> None:
     """Undo CHANGE_SET, as far as nobody changed the same things since; the undo can be undone, too."""
     from tracker.core.changes import undo as undoing
 
+    asked = change_set if dry_run else None
     if dry_run:
         done = undoing.preview(cli.workspace, cli.actor, change_set)
     else:
         done = undoing.undo(cli.workspace, cli.actor, change_set, door="cli")
+    if asked is None:
+        asked = done.change_set
+    design = _design(cli, asked, backwards=dry_run) if asked is not None else []
     if as_json:
         echo_json(
             {
                 "change_set": done.change_set,
+                "design": design,
                 "counts": _counts_json(done.counts),
                 "conflicts": [
                     vars(each) if hasattr(each, "__dict__") else str(each) for each in done.conflicts
@@ -101,11 +106,33 @@ def undo(cli: Cli, change_set: int, *, dry_run: bool, as_json: bool) -> None:
             }
         )
         return
-    click.echo(_undone(done, dry_run=dry_run))
+    click.echo(_undone(done, design, dry_run=dry_run))
 
 
-def _undone(done: Undone, *, dry_run: bool) -> str:
-    told = _told(done.counts) or "nothing"
+def _design(cli: Cli, change_set: int, *, backwards: bool) -> list[str]:
+    """Return what a change set did to definitions, in words; `backwards`: what undoing it does."""
+    from sqlalchemy import select
+
+    from tracker.core.base import tables
+
+    step, definition = tables.step.c, tables.definition.c
+    asked = (
+        select(step.kind, step.before, step.after, definition.key)
+        .where(step.change_set_id == change_set, definition.id == step.definition_id)
+        .order_by(step.id)
+    )
+    with cli.workspace.read(cli.actor) as reading:
+        rows = reading.execute(asked).all()
+    told = []
+    for row in rows:
+        was, is_ = (row.after, row.before) if backwards else (row.before, row.after)
+        verb = "taken away" if is_ is None else "brought back" if was is None else "changed back"
+        told.append(f"{row.kind} {row.key} {verb}")
+    return told
+
+
+def _undone(done: Undone, design: list[str], *, dry_run: bool) -> str:
+    told = "; ".join(part for part in (", ".join(design), _told(done.counts)) if part) or "nothing"
     lines = [f"Would undo: {told}." if dry_run else f"Undone: {told}. This is change set {done.change_set}."]
     if done.conflicts:
         lines.append(f"{len(done.conflicts)} left as they are:")
@@ -115,6 +142,14 @@ def _undone(done: Undone, *, dry_run: bool) -> str:
     if len(done.conflicts) > 50:
         lines.append(f"  … and {len(done.conflicts) - 50} more.")
     return "\n".join(lines)
+
+
+def _short(counts: Mapping[str, Counts]) -> str:
+    """Return the counts of one tracker, or how many items of how many trackers."""
+    touched = {key: sum(vars(each).values()) for key, each in counts.items() if any(vars(each).values())}
+    if len(touched) < 2:
+        return _told(counts)
+    return f"{len(touched)} trackers, {sum(touched.values()):,} items"
 
 
 def _told(counts: Mapping[str, Counts]) -> str:

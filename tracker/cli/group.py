@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+FEWEST = 8  # characters of a column that is shortened to the terminal's width
 PLUGIN_COMMANDS = "tracker.commands"  # entry-point group; a plugin's command is imported when it is called
 
 
@@ -123,12 +125,28 @@ def _loaded(point: EntryPoint) -> click.Command:
     return command
 
 
-def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
-    """Return rows as aligned text; numbers stand to the right."""
+def table(
+    rows: Sequence[Sequence[object]], heads: Sequence[str], *, fit: bool = False, within: int = 0
+) -> str:
+    """Return rows as aligned text; numbers stand to the right.
+
+    :param fit: on a terminal, shorten the widest texts to its width; elsewhere they stay whole.
+    :param within: a width to keep, instead of the terminal's.
+    """
+    if fit and not within and sys.stdout.isatty():
+        within = shutil.get_terminal_size().columns
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(heads), *texts]) for place in range(len(heads))]
     right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(heads))]
-    lines = [list(heads), *texts]
+    while within and sum(widths) + 2 * (len(widths) - 1) > within and max(widths) > FEWEST:
+        widths[widths.index(max(widths))] -= 1
+    lines = [
+        [
+            cell if len(cell) <= width else f"{cell[: width - 1]}…"
+            for cell, width in zip(line, widths, strict=True)
+        ]
+        for line in (list(heads), *texts)
+    ]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if numeric else cell.ljust(width)

@@ -33,7 +33,7 @@ def list_trackers(cli: Cli, *, as_json: bool) -> None:
     if as_json:
         echo_json([{"tracker": key, "title": title, "items": number} for key, title, number in found])
     elif found:
-        click.echo(table(found, ("tracker", "title", "items")))
+        click.echo(table(found, ("tracker", "title", "items"), fit=True))
     else:
         click.echo(
             "There are no trackers yet: apply a profile (tracker profile list), or make one in the browser."
