@@ -134,6 +134,16 @@ def test_a_page_says_that_the_database_is_busy(busy, admin):
     assert answer.headers["Retry-After"]
 
 
+def test_looking_at_a_change_waits_for_no_writer(busy, web_ground, admin):
+    number = web_ground.change("person", 1, town="Graz")
+    admin.get(f"/changes/{number}")
+    with busy():
+        seen, tried = admin.get(f"/changes/{number}"), admin.post(f"/changes/{number}")
+
+    assert "Undoing it changes back 1 person" in seen.text
+    assert (seen.status_code, tried.status_code) == (200, 503)
+
+
 # -- an effect that may have happened -------------------------------------------------------------
 
 

@@ -24,7 +24,8 @@ def test_changes_are_sentences_with_undo_for_ones_own(staff):
 def test_a_change_says_what_undoing_would_do_and_does_it(staff):
     trash(staff, 1, 2)
     address = last_change(staff)
-    assert "It puts back 2 people." in staff.get(address).text
+    assert "Undoing it puts back 2 people, except what was changed again since." in staff.get(address).text
+    assert "It puts back 2 people." in staff.post(address).text
 
     staff.post(f"{address}/undo")
 
@@ -39,7 +40,7 @@ def test_what_was_changed_since_is_left_and_told(staff, web_ground):
     address = last_change(staff)
     web_ground.change("person", 1, town="Graz")
 
-    page = staff.get(address).text
+    page = staff.post(address).text
     assert "It changes back 1 person." in page
     assert "1 thing would be left as it is" in page
 
@@ -52,6 +53,7 @@ def test_a_change_of_what_one_may_not_see_is_not_there(signed_in, web_ground):
     guest = signed_in("guests")
 
     assert guest.get(f"/changes/{number}").status_code == 404
+    assert guest.post(f"/changes/{number}").status_code == 404
     assert guest.post(f"/changes/{number}/undo").status_code == 404
     assert "Graz" not in guest.get("/changes").text
 

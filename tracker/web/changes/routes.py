@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.core.base.transaction import Reading
+from tracker.core.base.transaction import Counts, Reading
 from tracker.core.changes import undo
 from tracker.core.changes.contents import contents
 from tracker.core.changes.history import FieldChange, Summary, change_set_infos, change_sets, touched_counts
@@ -23,7 +24,6 @@ from tracker.web.toasts import toast
 bp = Blueprint("changes", __name__, url_prefix="/changes")
 
 PAGE = 50
-TRIED_AT_ONCE = 200  # items; what undoing more would do is worked out when asked
 SHOWN_CONFLICTS = 20
 
 
@@ -51,7 +51,17 @@ def show_all() -> ResponseReturnValue:
 
 @bp.get("/<int:change_set_id>")
 def show(change_set_id: int) -> ResponseReturnValue:
-    """Show what a change set did, and what taking it back would do."""
+    """Show what a change set did, and how much taking it back would touch at most."""
+    return _page(change_set_id, trying=False)
+
+
+@bp.post("/<int:change_set_id>")
+def try_one(change_set_id: int) -> ResponseReturnValue:
+    """Show what taking a change set back would do: it is done and rolled back, so others wait for it."""
+    return _page(change_set_id, trying=True)
+
+
+def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     here = reading()
     info = change_set_infos(here, [change_set_id]).get(change_set_id)
     problem = ""
@@ -74,8 +84,8 @@ def show(change_set_id: int) -> ResponseReturnValue:
         "doors": DOORS,
         "problem": problem,
     }
-    trying = info.undone_by is None and not problem and (size <= TRIED_AT_ONCE or "preview" in request.args)
-    tried = _tried(change_set_id) if trying else None
+    facts["most"] = _parts(here, {key: _back_from(each) for key, each in counts.items()})
+    tried = _tried(change_set_id) if trying and info.undone_by is None and not problem else None
     return render_template("changes/one.html", **facts, **_in_words(reading(), tried), value=_value)
 
 
@@ -97,15 +107,9 @@ def _in_words(here: Reading, tried: Undone | str | None) -> dict[str, Any]:
     if not isinstance(tried, Undone):
         return {"tried": None, "refusal": tried or ""}
     by_key = trackers(here).by_key
-    parts = [
-        str(part)
-        for key, counts in tried.counts.items()
-        if key in by_key
-        for part in counted_parts(by_key[key], counts, here.actor.reader, told=WOULD)
-    ]
     left = tried.conflicts
     return {
-        "tried": parts,
+        "tried": _parts(here, tried.counts),
         "refusal": "",
         "conflicts": left[:SHOWN_CONFLICTS],
         "left": len(left),
@@ -118,6 +122,22 @@ def _value(change: FieldChange, value: Any) -> str:
     if value is None or change.masked:
         return ""
     return change.field.type.format(value, g.actor.reader) if change.field else str(value)
+
+
+def _parts(here: Reading, counts: Mapping[str, Counts]) -> list[str]:
+    """Return what would happen, tracker by tracker, as far as the person knows them."""
+    by_key = trackers(here).by_key
+    return [
+        str(part)
+        for key, each in counts.items()
+        if key in by_key
+        for part in counted_parts(by_key[key], each, here.actor.reader, told=WOULD)
+    ]
+
+
+def _back_from(done: Counts) -> Counts:
+    """Return the counts of what takes these back."""
+    return Counts(changed=done.changed, trashed=done.created + done.restored, restored=done.trashed)
 
 
 @bp.post("/<int:change_set_id>/undo")
