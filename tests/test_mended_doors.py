@@ -150,7 +150,9 @@ def test_an_import_says_how_it_read_and_a_dry_run_writes_no_file(
 ) -> None:
     profile = tmp_path / "club.yaml"
     fields = "{name: {type: line, required: true}, born: {type: date}}"
-    profile.write_text(HEAD + f"trackers: {{person: {{title: People, fields: {fields}}}}}\n", encoding="utf-8")
+    profile.write_text(
+        HEAD + f"trackers: {{person: {{title: People, fields: {fields}}}}}\n", encoding="utf-8"
+    )
     applied = run("profile", "apply", profile)
     assert "step(s) done" in applied
     file = tmp_path / "people.csv"
@@ -205,3 +207,9 @@ def test_a_view_cannot_be_sorted_by_what_is_computed() -> None:
     views = "{all: {title: All, sort: [n]}}"
     told = refused(HEAD + f"trackers: {{person: {{title: People, fields: {fields}, views: {views}}}}}\n")
     assert "Items cannot be sorted by N." in told
+
+
+def test_a_view_is_shown_in_a_way_that_there_is() -> None:
+    views = "{all: {title: All, show: tabel}}"
+    told = refused(HEAD + f"trackers: {{person: {{title: People, views: {views}}}}}\n")
+    assert "“show” is a way to show items: table. Did you mean “table”?" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from difflib import get_close_matches
 
 from tracker.core.profile.problems import Place, Problems, hint
 from tracker.core.profile.tree import Node
@@ -10,7 +11,9 @@ from tracker.fields.keys import is_key
 from tracker.i18n import Message, _
 
 LONGEST = 10_000  # characters of one text
-LONG = frozenset({"help", "summary", "filter", "text", "show_if", "check", "message"})  # may have several lines
+LONG = frozenset(
+    {"help", "summary", "filter", "text", "show_if", "check", "message"}
+)  # may have several lines
 
 
 class Entries:
@@ -35,6 +38,9 @@ class Entries:
         found = self.get(name)
         if found is None:
             if required and isinstance(self.node.value, dict):
+                if meant := self._misspelt(name):
+                    self.problems.add(self.place(meant), unknown_entry(meant, self.what, [name]))
+                    return None
                 message = _("“%(name)s” is missing: %(what)s has one.", name=name, what=self.what)
                 self._refuse(self.node, message)
             return None
@@ -49,6 +55,11 @@ class Entries:
             self._refuse(found, _("“%(name)s” is one line, without tabs.", name=name))
             return None
         return found.raw or None
+
+    def _misspelt(self, name: str) -> str:
+        """Return the entry that must be meant by a missing one, such as `titel`; empty when there is none."""
+        others = [each for each in self.rest() if not each.startswith(name)]
+        return next(iter(get_close_matches(name, others, n=1, cutoff=0.75)), "")
 
     def flag(self, name: str) -> bool | None:
         """Return a boolean."""

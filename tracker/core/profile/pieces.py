@@ -13,11 +13,12 @@ from tracker.core.profile.entries import Entries
 from tracker.core.profile.fieldtypes import find_type, refuse_options
 from tracker.core.profile.problems import Place, Problems, hint
 from tracker.core.profile.tree import Node
-from tracker.fields.keys import RESERVED, is_key
+from tracker.fields.keys import RESERVED
 from tracker.fields.registry import TypeRegistry
 from tracker.i18n import _
 
 Body = dict[str, Any]
+SHOWN = ("table",)  # ways to show the items of a view
 SCOPES = ("all", "own", "group", "none")
 
 
@@ -157,8 +158,12 @@ class PieceReader:
 
     def _view(self, entries: Entries, key: str, place: Place) -> Body:
         show = entries.text("show")
-        if show is not None and not is_key(show, reserved=()):
-            message = _("“show” is a way to show items, such as table.")
+        if show is not None and show not in SHOWN:
+            message = _(
+                "“show” is a way to show items: %(all)s.%(near)s",
+                all=", ".join(SHOWN),
+                near=hint(show, SHOWN),
+            )
             self.problems.add(entries.node.entries["show"].place, message)
         return {
             "title": entries.text("title", required=True),

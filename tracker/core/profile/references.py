@@ -94,7 +94,9 @@ class References:
             key = node.raw.removeprefix("-")
             if key not in known:
                 self._unknown(node, "field", key, known=known)
-            elif key in tracker.fields and not tracker.fields[key].sortable:
+            elif key in tracker.fields and not (
+                tracker.fields[key].sortable and not tracker.fields[key].computed
+            ):
                 label = tracker.fields[key].label
                 self.problems.add(node.place, _("Items cannot be sorted by %(label)s.", label=label))
         self._condition(entries.get("filter"), tracker)
