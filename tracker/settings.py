@@ -23,7 +23,12 @@ PREFIX = "TRACKER_"
 FILE_VARIABLE = "TRACKER_SETTINGS"
 FILE_NAME = "settings.toml"
 MASTER_KEY_VARIABLE = "TRACKER_MASTER_KEY"  # read by the vault alone, and kept in no settings
-IGNORED = (FILE_VARIABLE, MASTER_KEY_VARIABLE, "TRACKER_SAMPLES", "TRACKER_SKIP_FRONTEND")  # and TRACKER_TEST_*
+IGNORED = (
+    FILE_VARIABLE,
+    MASTER_KEY_VARIABLE,
+    "TRACKER_SAMPLES",
+    "TRACKER_SKIP_FRONTEND",
+)  # and TRACKER_TEST_*
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -29,7 +29,15 @@ _KNOWN = (  # what people rename to .csv, and what to do with it
     (b"%PDF", _("This is a PDF, not a CSV file.")),
 )
 _NO_FILE = frozenset(  # texts to Python, but nothing that files are written in
-    {"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape"}
+    {
+        "idna",
+        "punycode",
+        "undefined",
+        "unicode-escape",
+        "unicode_escape",
+        "raw-unicode-escape",
+        "raw_unicode_escape",
+    }
 )
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")

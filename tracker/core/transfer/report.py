@@ -47,7 +47,9 @@ class Found:
             "%(file)s: %(encoding)s, %(delimiter)s between cells, names of columns in line %(header)d,"
             " days %(dates)s, decimals with %(decimal)s",
             file=self.file,
-            encoding={"cp1252": "Windows-1252", "utf-8-sig": "UTF-8"}.get(self.encoding, self.encoding.upper()),
+            encoding={"cp1252": "Windows-1252", "utf-8-sig": "UTF-8"}.get(
+                self.encoding, self.encoding.upper()
+            ),
             delimiter="tab" if self.delimiter == "\t" else self.delimiter,
             header=self.header,
             dates=self.dates,

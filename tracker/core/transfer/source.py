@@ -76,10 +76,12 @@ def open_source(path: Path, told: Layout | None = None) -> Source:
     header = _header(path, sample, told.header)
     columns, notes = _columns(header)
     if encoding in ("cp1252", "latin-1") and not told.encoding:
-        notes.append(_(
+        notes.append(
+            _(
                 "%(file)s is read as Windows-1252, since not all of it is UTF-8; say --encoding if that is wrong.",
                 file=path.name,
-            ))
+            )
+        )
     return Source(path, Layout(encoding, delimiter, header.line), columns, tuple(notes))
 
 

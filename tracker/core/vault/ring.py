@@ -235,7 +235,9 @@ def _for_whom(reading: Reading) -> Iterator[None]:
         if reading.actor.system or _is_admin(reading):
             raise
         raise Sealed(
-            _("The vault is shut: encrypted values can be neither opened, stored nor found. Ask an administrator.")
+            _(
+                "The vault is shut: encrypted values can be neither opened, stored nor found. Ask an administrator."
+            )
         ) from None
 
 
