@@ -41,7 +41,5 @@ def condition(
 
     :raises ExpressionError: also when it gives something else.
     """
-    typed = expected_condition(
-        compile_expression(text, tracker=tracker, table=table, scope=scope, form=form)
-    )
+    typed = expected_condition(compile_expression(text, tracker=tracker, table=table, scope=scope, form=form))
     return settled(typed.sql, scope)
