@@ -19,6 +19,7 @@ from tracker.fields.places import country_names
 from tracker.i18n import _
 from tracker.web.forms.inputs import LOOKS, Choices, Input, OneOf, Rows, look_of
 from tracker.web.forms.picking import OFFERED, group_choices, people_choices, picks
+from tracker.web.items.values import UNSEEN
 
 SHORT = {"line", "number", "date", "moment", "select", "picker", "lines", "tags"}
 YES_NO = (("yes", str(_("Yes"))), ("no", str(_("No"))))
@@ -101,7 +102,7 @@ def _offer_items(reading: Reading, field: Input, bound: BoundField) -> None:
         if int(hit.value) not in known
     ]
     # What is held but not open to the actor stays chosen, and is not named.
-    unseen = [(str(each), f"#{each}") for each in ids if each not in known]
+    unseen = [(str(each), str(UNSEEN)) for each in ids if each not in known]
     field.choices = [*first, *unseen, *offered]
 
 

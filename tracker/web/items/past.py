@@ -113,6 +113,14 @@ def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: boo
     )
 
 
+def told(reading: Reading, tracker: Tracker, changes: tuple[FieldChange, ...]) -> tuple[Line, ...]:
+    """Return what a change set did to the fields of one item."""
+    clear = [each for each in changes if each.field is not None and not each.masked]
+    rows = [{each.key: each.old for each in clear}, {each.key: each.new for each in clear}]
+    names = Names(reading, tracker.all_fields.values(), rows)
+    return tuple(_line(reading, names, each) for each in changes)
+
+
 def _line(reading: Reading, names: Names, each: FieldChange) -> Line:
     if each.field is None:
         return _placing_line(reading, each)

@@ -134,7 +134,9 @@ def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> 
                 Cell(
                     Markup("")
                     if each.values[one.key] is None
-                    else names.html(one, each.values[one.key], at=to_item(tab.tracker.key, each.id)),
+                    else names.html(
+                        one, each.values[one.key], at=to_item(tab.tracker.key, each.id), unseen=False
+                    ),
                     one.kind is Kind.NUMBER,
                 )
                 for one in columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tracker.core.access.people import names_of
 from tracker.core.ask.names import names
@@ -14,10 +14,13 @@ from tracker.core.design.bound import BoundField
 from tracker.core.design.store import trackers
 from tracker.core.items.files import file_names
 from tracker.fields.links import LinkTo
+from tracker.i18n import Message, _
 from tracker.web import assets
 from tracker.web.showing import to_item
 
 REFERRING = ("item", "user", "group", "file")
+UNSEEN = _("one that is not open to you")
+UNSEEN_MANY = _("%(n)d that are not open to you")
 
 
 class Names:
@@ -48,25 +51,30 @@ class Names:
         target = known.by_key.get(to)
         return {} if target is None or target.definition.retired else names(self.reading, target, ids)
 
-    def html(self, field: BoundField, value: Any, *, at: str = "") -> Markup:
+    def html(self, field: BoundField, value: Any, *, at: str = "", unseen: bool = True) -> Markup:
         """Return a value that is neither empty nor masked, escaped and with its links.
 
         :param at: the address of the item that holds it now; without one, files are named only.
+        :param unseen: say that it refers to what the reader may not view; otherwise there is nothing of it.
         """
         if field.refers == "file" and not field.computed:
             return file_link(self._known.get(("file", ""), {}).get(value, f"#{value}"), at, field.key)
         if field.refers in REFERRING and not field.computed:
             elements = value if isinstance(value, (tuple, list)) else (value,)
-            return Markup(", ").join(self._reference(field, each) for each in elements)
+            found = [self._reference(field, each) for each in elements]
+            seen = [each for each in found if each is not None]
+            if unseen and len(seen) < len(found):
+                seen.append(not_open(len(found) - len(seen)))
+            return Markup(", ").join(seen)
         return Markup("<bdi>{}</bdi>").format(field.type.html(value, self.reader))
 
-    def _reference(self, field: BoundField, element: Any) -> Markup:
+    def _reference(self, field: BoundField, element: Any) -> Markup | None:
         target = element.target if isinstance(element, LinkTo) else element
         to = field.type.options.to if field.refers == "item" else ""
         name = self._known.get((field.refers, to), {}).get(target)
         if name is None:
-            shown = escape(f"#{target}")
-        elif field.refers == "item":
+            return None
+        if field.refers == "item":
             shown = Markup('<a href="{}"><bdi>{}</bdi></a>').format(to_item(to, target), name)
         else:
             shown = Markup("<bdi>{}</bdi>").format(name)
@@ -74,6 +82,12 @@ class Names:
             rest = field.type.format((element,), self.reader).removeprefix(f"#{target}")
             return Markup("{}{}").format(shown, rest)
         return shown
+
+
+def not_open(n: int) -> Markup:
+    """Return the words for linked things that the reader may not view: never which."""
+    words = UNSEEN if n == 1 else Message(UNSEEN_MANY.template, n=n)
+    return Markup('<span class="tk-3">{}</span>').format(str(words))
 
 
 def file_link(name: str, at: str, key: str) -> Markup:

@@ -18,6 +18,7 @@ from tracker.core.language.relative import SPANS
 from tracker.errors import Invalid
 from tracker.fields.base import Kind
 from tracker.i18n import Reader
+from tracker.web.items.values import UNSEEN
 from tracker.web.lists.columns import reference_names, referring
 from tracker.web.lists.state import State
 
@@ -95,7 +96,7 @@ def in_words(reading: Reading, bound: BoundField, condition: Condition) -> str:
 def _reference(known: Any, text: str) -> str:
     if text == ME:
         return "me"
-    return str(known.get(int(text), f"#{text}")) if text.isdigit() and len(text) < 19 else text
+    return str(known.get(int(text), UNSEEN)) if text.isdigit() and len(text) < 19 else text
 
 
 def _text(bound: BoundField, operator: str, text: str, reader: Reader) -> str:
@@ -193,4 +194,4 @@ def _held(reading: Reading, bound: BoundField, condition: Condition) -> list[tup
     kind = referring(bound) or ""
     ids = {int(each) for each in condition.operand if each.isdigit() and len(each) < 19}
     known = reference_names(reading, kind, ids)
-    return [(str(each), known.get(each, f"#{each}")) for each in sorted(ids)]
+    return [(str(each), known.get(each, str(UNSEEN))) for each in sorted(ids)]
