@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 
 from tracker.core.base.workspace import Workspace
 from tracker.settings import Settings
-from tracker.web import asking, assets, failures, identity, security, showing, toasts
+from tracker.web import asking, assets, failures, identity, ids, security, showing, toasts
 
 AREAS = ("accounts", "home", "searching", "changes", "lists", "items", "forms", "design", "admin", "imports")
 
@@ -22,6 +22,7 @@ def create(workspace: Workspace, settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=str(assets.STATIC), static_url_path="/static")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)
+    ids.install(app)
     asking.install(app, workspace)
     identity.install(app, settings)
     failures.install(app)

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.changes import undo
 from tracker.core.changes.contents import contents
-from tracker.core.changes.history import FieldChange, Summary, change_set_infos, change_sets, touched_counts
+from tracker.core.changes.history import Summary, change_set_infos, change_sets, touched_counts
 from tracker.core.changes.undo import Undone
 from tracker.core.design.store import trackers
 from tracker.errors import Refused, TrackerError
@@ -19,6 +19,8 @@ from tracker.i18n import _
 from tracker.web import identity
 from tracker.web.asking import close, reading
 from tracker.web.changes.sentences import DOORS, WOULD, counted_parts, line, lines
+from tracker.web.ids import id_of
+from tracker.web.items.past import told
 from tracker.web.toasts import toast
 
 bp = Blueprint("changes", __name__, url_prefix="/changes")
@@ -35,7 +37,7 @@ def show_all() -> ResponseReturnValue:
     found = change_sets(
         here,
         tracker=request.args.get("tracker", ""),
-        before=int(before) if before.isdigit() else None,
+        before=id_of(before) if before.isascii() and before.isdigit() else None,
         limit=PAGE + 1,
     )
     more = (
@@ -79,14 +81,14 @@ def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     facts: dict[str, Any] = {
         "line": line(here, summary),
         "info": info,
-        "touched": contents(here, change_set_id),
+        "touched": [(each, told(here, each.tracker, each.fields)) for each in contents(here, change_set_id)],
         "size": size,
         "doors": DOORS,
         "problem": problem,
     }
     facts["most"] = _parts(here, {key: _back_from(each) for key, each in counts.items()})
     tried = _tried(change_set_id) if trying and info.undone_by is None and not problem else None
-    return render_template("changes/one.html", **facts, **_in_words(reading(), tried), value=_value)
+    return render_template("changes/one.html", **facts, **_in_words(reading(), tried))
 
 
 def _is_own(here: Reading, actor_id: int | None) -> bool:
@@ -115,13 +117,6 @@ def _in_words(here: Reading, tried: Undone | str | None) -> dict[str, Any]:
         "left": len(left),
         "by_key": by_key,
     }
-
-
-def _value(change: FieldChange, value: Any) -> str:
-    """Show a value before or after, as plain text."""
-    if value is None or change.masked:
-        return ""
-    return change.field.type.format(value, g.actor.reader) if change.field else str(value)
 
 
 def _parts(here: Reading, counts: Mapping[str, Counts]) -> list[str]:

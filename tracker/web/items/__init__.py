@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-ITEM = "/<int(max=9223372036854775807):item_id>"  # an id that fits into the database
+ITEM = "/<int:item_id>"
 
 bp = Blueprint("items", __name__, url_prefix="/t/<name>", template_folder="..")
