@@ -63,19 +63,25 @@ class NotFound(TrackerError):
         super().__init__(_("%(tracker)s #%(item)s is not there.", tracker=tracker, item=item))
 
 
+DENIED = {  # the keys of actions in words; any other action is a word itself
+    "view": "You may not see %(what)s.",
+    "create": "You may not add %(what)s.",
+    "trash": "You may not move %(what)s to the trash.",
+    "restore": "You may not bring %(what)s back from the trash.",
+    "bulk": "You may not change many %(what)s at once.",
+    "import": "You may not import %(what)s.",
+    "export": "You may not export %(what)s.",
+}
+
+
 class Forbidden(TrackerError):
     """The actor sees the thing, but has no right to do this to it."""
 
     code, status = "forbidden", 403
 
     def __init__(self, action: str, what: str) -> None:
-        super().__init__(
-            _(
-                "You may not %(action)s %(what)s. Ask an administrator for the right.",
-                action=action,
-                what=what,
-            )
-        )
+        told = DENIED.get(action, "You may not %(action)s %(what)s.")
+        super().__init__(Message(f"{told} Ask an administrator for the right.", action=action, what=what))
 
 
 class Stale(TrackerError):
