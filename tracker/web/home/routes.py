@@ -58,12 +58,18 @@ def show() -> ResponseReturnValue:
 
 
 def _greeting(here: Reading) -> str:
-    hour = here.now.astimezone(here.actor.reader.zone).hour
-    return "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
+    return greeting_at(here.now.astimezone(here.house.tzinfo).hour)
+
+
+def greeting_at(hour: int) -> str:
+    """Return what one says at an hour of the day; at night there is no word for it but hello."""
+    if hour < 5:
+        return "Hello"
+    return "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening"
 
 
 def _today(here: Reading) -> str:
     from babel.dates import format_date
 
     reader = here.actor.reader
-    return str(format_date(here.now.astimezone(reader.zone).date(), "EEEE d MMMM", locale=reader.babel))
+    return str(format_date(here.now.astimezone(here.house.tzinfo).date(), "EEEE d MMMM", locale=reader.babel))
