@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
 from web_ground import add_person, sign_in
+
+from tracker.web.home.routes import greeting_at
 
 
 def last_change(browser):
@@ -62,7 +65,7 @@ def test_an_old_value_and_a_new_one_are_shown_but_no_sealed_one(staff, web_groun
     number = web_ground.change("person", 1, town="Graz", iban="DE02120300000000202051")
     page = staff.get(f"/changes/{number}").text
 
-    assert '<del class="tk-was" dir="auto">Gdynia</del>' in page
+    assert '<del class="tk-was" dir="auto"><bdi>Gdynia</bdi></del>' in page
     assert "Graz" in page
     assert "202051" not in page
 
@@ -70,7 +73,7 @@ def test_an_old_value_and_a_new_one_are_shown_but_no_sealed_one(staff, web_groun
 def test_home_greets_counts_and_tells_what_changed(staff):
     page = staff.get("/").text
 
-    assert re.search(r"Good (morning|afternoon|evening|night), <bdi>Amélie", page)
+    assert re.search(r"(Hello|Good (morning|afternoon|evening)), <bdi>Amélie", page)
     assert re.search(r"People</b><span[^>]*>12<", page)
     assert "Recently changed" in page
 
@@ -115,3 +118,18 @@ def test_taken_rights_hold_from_the_next_request(app, web_ground):
         take_from_group(change, find_person(change, "ada@example.org").id, "staff")
 
     assert browser.get("/t/person").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("hour", "greeting"),
+    [
+        (1, "Hello"),
+        (5, "Good morning"),
+        (11, "Good morning"),
+        (12, "Good afternoon"),
+        (18, "Good evening"),
+        (23, "Good evening"),
+    ],
+)
+def test_the_greeting_fits_the_hour(hour, greeting):
+    assert greeting_at(hour) == greeting

@@ -112,7 +112,7 @@ def test_a_hidden_field_is_nowhere_and_a_masked_one_tells_nothing(web_ground, si
     assert "open sesame" not in page
     assert "Secret note" not in page
     assert "Bank account" in page
-    assert "Sealed" in page
+    assert "Not open to you" in page
     history_page = signed_in("staff", email="two@example.org").get(f"/t/person/{marta}/history").text
     assert IBAN not in history_page
     assert "AT61" not in history_page
@@ -535,3 +535,55 @@ def test_tabs_are_for_what_is_there_and_the_rest_is_offered_to_add(staff, web_gr
     assert f'href="/t/person/new?v.household={home}"' in more
     assert "tk-tabmore" not in staff.get("/t/household/2").text
     assert 'aria-current="page"><bdi>People' in staff.get(f"/t/household/{home}?tab=person.household").text
+
+
+def test_a_link_to_what_is_not_open_is_named_nowhere(web_ground, signed_in, app):
+    web_ground.configure(group("callers", person__view="all", person__change="all"))
+    home = web_ground.create("household", name="House 79 of old")
+    for _number in range(80):
+        hidden = web_ground.create("household", name=f"House {_number}")
+    who = web_ground.create("person", name="Una", household=home)
+    changed = web_ground.change("person", who, household=hidden)
+    caller = signed_in("callers")
+
+    shown = caller.get(f"/t/person/{who}")
+    lists = caller.get("/t/person?columns=household")
+    told = [
+        shown,
+        lists,
+        caller.get(f"/t/person/{who}/history"),
+        caller.get(f"/changes/{changed}"),
+        caller.get(f"/t/person/{who}/edit"),
+        caller.get(f"/t/person?household__any_of={hidden}"),
+    ]
+
+    assert [each.status_code for each in told] == [200] * 6
+    assert "one that is not open to you" in text_of(shown)
+    assert "not open to you" not in text_of(lists)
+    for page in told:
+        assert f"#{hidden}" not in page.text and "House 79" not in page.text
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "9" * 5000])
+@pytest.mark.parametrize(
+    "address", ["/t/person/{}", "/changes/{}", "/t/person/{}/edit", "/changes?before={}"]
+)
+def test_too_large_a_number_is_that_of_nothing(admin, number, address):
+    wanted = 200 if "?" in address else 404
+    assert admin.get(address.format(number)).status_code == wanted
+
+
+def test_a_masked_field_that_is_empty_does_not_claim_to_be_filled(web_ground, signed_in):
+    web_ground.configure(group("peers", person__view="all"))
+    person = web_ground.design().tracker("person")
+    fields = tuple(
+        replace(each, grants={"masked": ("peers",)}) if each.key in ("iban", "town") else each
+        for each in person.fields
+    )
+    web_ground.configure(replace(person, fields=fields))
+    who = web_ground.create("person", name="Una")
+
+    page = text_of(signed_in("peers").get(f"/t/person/{who}"))
+
+    assert page.count("Not open to you") == 2
+    assert "Sealed" not in page and "filled in" not in page

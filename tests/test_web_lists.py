@@ -1,6 +1,7 @@
 """Lists: what their address says, what they show to whom, and what is done to many rows."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -291,7 +292,7 @@ def test_who_may_not_change_sees_no_boxes_and_is_refused(signed_in):
 
     answer = guest.post("/t/household/picked", {"do": "trash", "id": "1"})
     assert answer.status_code == 403
-    assert "You may not trash Households" in answer.text
+    assert "You may not move Households to the trash" in answer.text
 
 
 def test_where_no_status_or_money_is_stored_what_is_worked_out_is_a_column_before_dates_fill_it(
@@ -332,3 +333,18 @@ def test_where_no_status_or_money_is_stored_what_is_worked_out_is_a_column_befor
 def test_only_people_have_initials_before_their_name(staff):
     assert "tk-ava-s" in staff.get("/t/person").text.partition('id="rows"')[2]
     assert "tk-ava-s" not in staff.get("/t/household").text.partition('id="rows"')[2].partition("</table>")[0]
+
+
+def test_a_masked_column_offers_no_order_and_no_condition(web_ground, signed_in):
+    web_ground.configure(group("peers", person__view="all"))
+    person = web_ground.design().tracker("person")
+    fields = tuple(
+        replace(each, grants={"masked": ("peers",)}) if each.key == "town" else each for each in person.fields
+    )
+    web_ground.configure(replace(person, fields=fields))
+
+    page = signed_in("peers").get("/t/person?columns=town,paid_until")
+
+    assert "Town" in page.text
+    assert links(page, "Paid until")
+    assert not [each for each in links(page, "Town") if "sort=" in each or "edit=town" in each]

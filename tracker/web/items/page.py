@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from tracker.core.access.rights import rights, shown
+from tracker.core.access.rights import READ, rights, shown
 from tracker.core.ask.names import name_fields, name_of
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
@@ -35,6 +35,7 @@ class Fact:
     masked: bool = False
     sealed: bool = False
     revealable: bool = False
+    closed: bool = False  # masked by rights: nobody says whether it is filled in
 
 
 @dataclass
@@ -95,6 +96,7 @@ def item_page(
                 each,
                 held[each.key],
                 may=None if each.key in clear else may_reveal(reading, each),
+                closed=rights(reading).level(each) < READ,
                 at=at,
             )
         )
@@ -118,11 +120,11 @@ def item_page(
     )
 
 
-def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, at: str) -> Fact:
+def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, closed: bool, at: str) -> Fact:
     """Return one fact; `may` says whether a mask may be lifted, and is None where nothing is masked."""
     if may is None:
         return Fact(each.key, each.label, named.html(each, value, at=at), wide=each.type.long)
-    masked = {"masked": True, "sealed": each.sealed, "revealable": may}
+    masked = {"masked": True, "sealed": each.sealed, "revealable": may, "closed": closed}
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 
 
@@ -157,7 +159,8 @@ def _line(
             if held[each.key].town:
                 found.append(Markup("<bdi>{}</bdi>").format(held[each.key].town))
         else:
-            found.append(named.html(each, held[each.key]))
+            told = named.html(each, held[each.key], unseen=False)
+            found += [told] if told else []
     return found
 
 

@@ -12,8 +12,8 @@ from tracker.core.access.people import verify_password
 from tracker.core.access.rights import shown, visible_tracker
 from tracker.core.ask.page import get_item
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import BoundField
-from tracker.core.items.reveal import mask, may_reveal, reveal
+from tracker.core.design.bound import MASK, BoundField
+from tracker.core.items.reveal import may_reveal, reveal
 from tracker.errors import Forbidden, Invalid, Refused, Unknown
 from tracker.i18n import Message, _
 from tracker.web.asking import WEB, changing
@@ -53,7 +53,7 @@ def show_value(name: str, item_id: int, key: str) -> Response:
             was_empty=asked is None and text is None,
             asks_password=asked is not None,
             wrong=str(asked) if asked is not None else "",
-            mask=mask(),
+            mask=MASK,
             seconds=SHOWN_S,
         )
     )

@@ -11,8 +11,7 @@ from tracker.core.access.rights import require, visible_tracker
 from tracker.core.ask.page import get_item
 from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import as_of, change_set_infos
-from tracker.core.design.bound import Tracker
-from tracker.core.items.reveal import mask
+from tracker.core.design.bound import MASK, Tracker
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Invalid, Refused
 from tracker.i18n import _
@@ -64,7 +63,7 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
         last=days(reading, tracker, item_id, limit=LAST, may="change" in page.may),
         history=days(reading, tracker, item_id, may="change" in page.may) if open_history else None,
         trashed=trashed,
-        mask=mask(),
+        mask=MASK,
     )
 
 

@@ -34,6 +34,7 @@ class Column:
 
     field: BoundField
     look: str  # classes of its cells
+    open: bool = True  # the reader may read it, and so sort by it
 
     @property
     def key(self) -> str:
@@ -103,7 +104,9 @@ def chosen_columns(reading: Reading, tracker: Tracker, wanted: Iterable[str]) ->
     offered = {each.key: each for each in listable(reading, tracker)}
     keys = [key for key in wanted if key in offered] or default_columns(reading, tracker)
     fields = [offered[key] for key in keys]
-    return [Column(each, look) for each, look in zip(fields, _looks(fields), strict=True)]
+    mine = rights(reading)
+    looks = zip(fields, _looks(fields), strict=True)
+    return [Column(each, look, mine.level(each) >= READ) for each, look in looks]
 
 
 def _looks(fields: Sequence[BoundField]) -> list[str]:
@@ -190,7 +193,9 @@ class _Showing:
         if kind is not None:
             known = self.names.get(kind, {})
             target = kind.partition(":")[2]
-            return lambda value: Markup(", ").join(_link(known, target, each) for each in _ids(value))
+            return lambda value: Markup(", ").join(
+                _link(known, target, each) for each in _ids(value) if each in known
+            )
         html, reader = bound.type.html, self.reader
         if bound.kind in (Kind.CHOICE, Kind.NUMBER, Kind.BOOLEAN):
             return lambda value: html(value, reader)
@@ -232,9 +237,7 @@ def _ids(value: Any) -> list[int]:
 
 
 def _link(known: Mapping[int, str], target: str, each: int) -> Markup:
-    """Return one linked thing; one that the reader may not see is only its number, for it is the item's own value."""
-    if each not in known:
-        return Markup("<bdi>#{}</bdi>").format(each)
+    """Return one linked thing that the reader may view."""
     if not target:
         return Markup("<bdi>{}</bdi>").format(known[each])
     return Markup('<a href="{}"><bdi>{}</bdi></a>').format(to_item(target, each), known[each])

@@ -28,7 +28,7 @@ def heads(state: State, columns: Sequence[Column], order: Sequence[str], *, labe
 
 def _head(state: State, column: Column, order: Sequence[str], label: str) -> Head:
     bound, key = column.field, column.key
-    if not bound.sortable or bound.computed:
+    if not column.open or not bound.sortable or bound.computed:
         return Head(label, column.look, computed=bound.computed)
     now = "ascending" if key in order else "descending" if f"-{key}" in order else ""
     turned = f"-{key}" if now == "ascending" else key
