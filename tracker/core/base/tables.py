@@ -231,7 +231,6 @@ job = Table(
     Column("attempts", BigInteger, nullable=False, server_default="0"),
     Column("progress", Json),
     Column("error", PlainText),
-    Column("dedupe", PlainText, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("ended_at", Moment),
     Index("ix_sys_job_due", "state", "due_at"),

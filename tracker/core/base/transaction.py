@@ -167,7 +167,7 @@ class ChangeSet(Reading):
             self.counts.update(before)
             raise
 
-    def queue(self, topic: str, payload: Mapping[str, Any], *, dedupe: str | None = None) -> None:
+    def queue(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Put a job into the outbox; it exists when, and only when, this transaction commits."""
         self.execute(
             _NEW_JOB,
@@ -177,7 +177,6 @@ class ChangeSet(Reading):
                 "change_set_id": self._id,
                 "state": "due",
                 "due_at": self.now,
-                "dedupe": dedupe,
                 "created_at": self.now,
             },
         )

@@ -105,11 +105,9 @@ CREATE TABLE sys_job (
   attempts BIGINT DEFAULT '0' NOT NULL,
   progress JSONB,
   error VARCHAR COLLATE "C",
-  dedupe VARCHAR COLLATE "C",
   created_at TIMESTAMP WITH TIME ZONE NOT NULL,
   ended_at TIMESTAMP WITH TIME ZONE,
-  CONSTRAINT pk_sys_job PRIMARY KEY (id),
-  CONSTRAINT uq_sys_job_dedupe UNIQUE (dedupe)
+  CONSTRAINT pk_sys_job PRIMARY KEY (id)
 )
 ;
 CREATE INDEX ix_sys_job_due ON sys_job (state, due_at)

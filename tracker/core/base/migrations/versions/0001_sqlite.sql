@@ -93,10 +93,8 @@ CREATE TABLE sys_job (
   attempts BIGINT DEFAULT '0' NOT NULL,
   progress JSON,
   error TEXT,
-  dedupe TEXT,
   created_at TEXT NOT NULL,
-  ended_at TEXT,
-  CONSTRAINT uq_sys_job_dedupe UNIQUE (dedupe)
+  ended_at TEXT
 )
 ;
 CREATE INDEX ix_sys_job_due ON sys_job (state, due_at)
