@@ -30,7 +30,7 @@ from tracker.core.design.definitions import FieldDef, TrackerDef
 from tracker.core.vault.index import NOTHING, blind, blind_many
 from tracker.core.vault.keys import EnvironmentKey, FileKey, local_provider, provider_for
 from tracker.core.vault.ring import CHECK, WORKSPACE_UID
-from tracker.core.vault.seal import mask, vault
+from tracker.core.vault.seal import vault
 from tracker.core.vault.status import status
 from tracker.errors import Invalid, Sealed
 from tracker.fields.registry import TypeRegistry
@@ -588,10 +588,6 @@ def test_the_blind_index_is_equal_exactly_where_folded_texts_are(ground):
     with ground.restart().read() as reading:
         assert blind(reading, ground.field(), "arzte") == first
     assert first != b64encode(hmac.digest(bytes(32), b"arzte", "sha256")).decode()
-
-
-def test_the_mask_tells_nothing():
-    assert mask() == "•••• •••• ••••"
 
 
 def test_nothing_is_sealed_for_what_has_no_uid_yet(ground):

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import Door
 from tracker.core.base.workspace import Workspace
@@ -29,7 +27,6 @@ from tracker.i18n import _
 MOST_ROWS = 2_000  # of one chunk
 FEWEST_ROWS = 50
 MOST_CHARACTERS = 8_000_000  # of one chunk
-ANALYZE_OVER = 10_000  # items of one change set
 MOST_LATE = 200_000  # links that wait for rows further down
 
 
@@ -122,7 +119,6 @@ class _Run:
         if self.store.change_set is not None:
             with self.store.write(self.place, state="done"):
                 pass
-            self.analyze(bound.tracker.table_name for bound, _dialect in ready)
 
     def file(self, number: int, bound: Bound, dialect: TextDialect) -> None:
         """Import one file into one tracker."""
@@ -187,13 +183,6 @@ class _Run:
 
     def tell(self, read: int, file: str) -> None:
         self.asked.progress(Progress(self.behind + read, self.size, self.rows, file))
-
-    def analyze(self, names: Iterator[str]) -> None:
-        """Let the database count anew what it plans by."""
-        if self.report.total("created") > ANALYZE_OVER:
-            with self.store.workspace.database.writing() as connection:
-                for name in sorted({*names, "sys_search"}):
-                    connection.execute(text(f"ANALYZE {name}"))
 
 
 class Chunks:

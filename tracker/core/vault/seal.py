@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidTag
 
 from tracker.core.base.transaction import ChangeSet, Reading
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import MASK, BoundField, Tracker
 from tracker.core.design.definitions import Definition
 from tracker.core.vault import form
 from tracker.core.vault.ring import DataKey, Ring, ring
@@ -28,7 +28,7 @@ class Vault:
         """Return what is stored for one value's canonical text; see `seal_many`."""
         return self.seal_many(change, tracker, field, [(item_uid, text)])[0]
 
-    def seal_many(  # noqa: PLR0917 - as `seal`
+    def seal_many(
         self, change: ChangeSet, tracker: Tracker, field: BoundField, texts: Iterable[tuple[str, str]]
     ) -> list[str]:
         """Return what is stored for (item uid, text) pairs of one field, in their order.
@@ -55,7 +55,7 @@ class Vault:
         """Return the text of one stored value; see `open_many`."""
         return self.open_many(reading, tracker, field, [(item_uid, stored)])[0]
 
-    def open_many(  # noqa: PLR0917 - as `seal`
+    def open_many(
         self, reading: Reading, tracker: Tracker, field: BoundField, stored: Iterable[tuple[str, str]]
     ) -> list[str]:
         """Return the texts of (item uid, stored value) pairs of one field, in their order.
@@ -106,8 +106,8 @@ def vault(reading: Reading) -> Vault:
 
 
 def mask() -> str:
-    """Return what is shown in place of a sealed value: the same for all, so that it tells nothing of its length."""
-    return "•••• •••• ••••"
+    """Return what is shown in place of a sealed value."""
+    return MASK
 
 
 def _uid(definition: Definition) -> str:

@@ -13,7 +13,7 @@ from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import as_of, change_set_infos
 from tracker.core.design.bound import MASK, Tracker
 from tracker.core.items.trash import restore_items, trash_items
-from tracker.errors import Invalid, Refused
+from tracker.errors import Invalid, Refused, Unknown
 from tracker.i18n import _
 from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
@@ -38,6 +38,8 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
     tracker = visible_tracker(reading, name)
     item = get_item(reading, tracker, item_id, trash=True)
     day = day_of(request.args.get("as_of", ""))
+    if day is None and request.args.get("as_of"):
+        raise Unknown("day", request.args["as_of"])
     if day is not None:
         values = as_of(reading, tracker, item_id, end_of(reading, day))
         page = item_page(reading, tracker, item, values=values or {})
