@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from tracker.core.base.database import is_busy
 from tracker.core.base.hooks import where
-from tracker.errors import TrackerError
+from tracker.errors import Sealed, TrackerError
 from tracker.web import identity
 
 log = logging.getLogger("tracker.web")
@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 
 def tell_refusal(error: TrackerError) -> ResponseReturnValue:
     """Answer what Tracker refuses with its own sentence; what is not there, or not for you, with one page."""
-    if error.status >= 500:
+    if error.status >= 500 and not isinstance(error, Sealed):
         return tell_failure(error)
     if error.status == 404:
         return not_open()
