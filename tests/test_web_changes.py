@@ -133,3 +133,17 @@ def test_taken_rights_hold_from_the_next_request(app, web_ground):
 )
 def test_the_greeting_fits_the_hour(hour, greeting):
     assert greeting_at(hour) == greeting
+
+
+def test_what_an_undo_left_is_named_and_can_be_undone_later(staff, web_ground):
+    chosen = {"do": "change", "id": ["1", "2"], "field": "town", "sure": "1"}
+    staff.post("/t/person/picked", chosen | {"value": "Wien"})
+    address = last_change(staff)
+    web_ground.change("person", 1, town="Graz")
+
+    assert ">Marta Kowalczyk</bdi></a>:" in staff.post(address).text
+    staff.post(f"{address}/undo")
+    page = staff.get(address).text
+
+    assert "Part of this is taken back." in page
+    assert "Undo the rest" in page

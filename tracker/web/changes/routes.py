@@ -8,13 +8,20 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from tracker.core.ask.names import names
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.changes import undo
 from tracker.core.changes.contents import contents
-from tracker.core.changes.history import Summary, change_set_infos, change_sets, touched_counts
+from tracker.core.changes.history import (
+    Summary,
+    change_set_infos,
+    change_sets,
+    open_change_set,
+    touched_counts,
+)
 from tracker.core.changes.undo import Undone
 from tracker.core.design.store import trackers
-from tracker.errors import Refused, TrackerError
+from tracker.errors import Refused, TrackerError, Unknown
 from tracker.i18n import _
 from tracker.web import identity
 from tracker.web.asking import close, reading
@@ -65,17 +72,13 @@ def try_one(change_set_id: int) -> ResponseReturnValue:
 
 def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     here = reading()
-    info = change_set_infos(here, [change_set_id]).get(change_set_id)
+    info = open_change_set(here, change_set_id)
     problem = ""
     try:
         undo.undoable(here, change_set_id)
-    except Refused as error:
-        problem = str(error)
+    except (Refused, Unknown) as error:
+        problem = str(error) if isinstance(error, Refused) else "You may not take this back."
     counts = touched_counts(here, [change_set_id]).get(change_set_id, {})
-    if info is None or (not counts and not _is_own(here, info.actor_id)):
-        from tracker.web.failures import not_open
-
-        return not_open()
     summary = Summary(info, counts)
     size = sum(sum(vars(each).values()) for each in counts.values())
     facts: dict[str, Any] = {
@@ -87,14 +90,11 @@ def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
         "problem": problem,
     }
     facts["most"] = _parts(here, {key: _back_from(each) for key, each in counts.items()})
-    tried = _tried(change_set_id) if trying and info.undone_by is None and not problem else None
+    back = change_set_infos(here, [info.undone_by]).get(info.undone_by or 0)
+    facts["rest"] = back is not None and back.left > 0 and not problem
+    may_try = not problem and (info.undone_by is None or facts["rest"])
+    tried = _tried(change_set_id) if trying and may_try else None
     return render_template("changes/one.html", **facts, **_in_words(reading(), tried))
-
-
-def _is_own(here: Reading, actor_id: int | None) -> bool:
-    from tracker.core.access.rights import rights
-
-    return rights(here).unbounded or (actor_id is not None and actor_id == here.actor.user_id)
 
 
 def _tried(change_set_id: int) -> Undone | str:
@@ -110,7 +110,12 @@ def _in_words(here: Reading, tried: Undone | str | None) -> dict[str, Any]:
         return {"tried": None, "refusal": tried or ""}
     by_key = trackers(here).by_key
     left = tried.conflicts
+    asked: dict[str, set[int]] = {}
+    for each in left[:SHOWN_CONFLICTS]:
+        asked.setdefault(each.tracker, set()).add(each.item_id)
+    known = {key: names(here, by_key[key], ids) for key, ids in asked.items() if key in by_key}
     return {
+        "known": known,
         "tried": _parts(here, tried.counts),
         "refusal": "",
         "conflicts": left[:SHOWN_CONFLICTS],
