@@ -149,3 +149,12 @@ def test_the_second_admin_is_told_and_keeps_what_was_typed(admin, web_ground):
     assert 'value="Visitors"' in answer.text
     assert "Someone else changed the design meanwhile" in answer.text
     assert web_ground.design().group("guests").title == "Guests"
+
+
+@pytest.mark.parametrize("title", ["STAFF", "x" * 121, "x" * 5000])
+@pytest.mark.parametrize("address", ["/admin/groups", "/admin/groups/guests"])
+def test_a_title_of_another_group_or_too_long_a_one_is_refused(admin, web_ground, title, address):
+    before = web_ground.design()
+
+    assert admin.post(address, {"title": title}).status_code == 422
+    assert web_ground.design() == before

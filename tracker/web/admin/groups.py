@@ -16,7 +16,7 @@ from tracker.fields.keys import key_for
 from tracker.i18n import _
 from tracker.web.admin import bp
 from tracker.web.design.saving import opened, save_design, version_text
-from tracker.web.forms.typed import line
+from tracker.web.forms.typed import line, title_fault
 from tracker.web.toasts import toast
 
 ACTIONS = (
@@ -61,6 +61,8 @@ def add_group() -> ResponseReturnValue:
     title = line(request.form.get("title"))
     if not title:
         return _groups_page({"title": ["Give the group a title, such as Staff."]}, status=422)
+    if fault := title_fault(request.form.get("title"), [group.title for group in design.groups], "group"):
+        return _groups_page({"title": [fault]}, status=422)
     key = key_for(title, taken={group.key for group in design.groups}, prefix="group", reserved=())
     try:
         done = save_design(design, design.with_(GroupDef(key=key, title=title)))
@@ -91,8 +93,10 @@ def save_group(key: str) -> ResponseReturnValue:
         includes=tuple(each for each in request.form.getlist("includes") if each in known),
         grants=_granted(held, design),
     )
-    errors = {} if title else {"title": ["Give the group a title, such as Staff."]}
-    if errors:
+    others = [group.title for group in design.groups if group.key != key]
+    fault = title_fault(request.form.get("title"), others, "group")
+    errors = {"title": [fault or "Give the group a title, such as Staff."]}
+    if fault or not title:
         return _group_page(made, design, errors, status=422)
     try:
         done = save_design(design, design.with_(made))

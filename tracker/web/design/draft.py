@@ -23,7 +23,7 @@ from tracker.web.design.options import OptionsForm
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input
 from tracker.web.forms.making import draws, form_data, make_input, offer
-from tracker.web.forms.typed import line, lines
+from tracker.web.forms.typed import LONGEST_TITLE, line, lines
 
 Errors = dict[str, list[str]]
 
@@ -167,6 +167,8 @@ class FieldDraft:
     def _judge(self) -> None:
         if not self.field.label:
             self.errors["label"] = ["Give the field a name, as people will read it."]
+        elif len(self.field.label) > LONGEST_TITLE:
+            self.errors["label"] = [f"Take at most {LONGEST_TITLE} letters."]
         if any(self.field.grants.get("reveal", ())) and not (self.field.encrypted or self.always_sealed):
             self.field = replace(
                 self.field, grants={k: v for k, v in self.field.grants.items() if k != "reveal"}

@@ -22,7 +22,7 @@ from tracker.i18n import _
 from tracker.web.assets import icon
 from tracker.web.design import bp, fields
 from tracker.web.design.saving import opened, save_design, version_text
-from tracker.web.forms.typed import line, lines
+from tracker.web.forms.typed import line, lines, title_fault
 from tracker.web.toasts import toast
 
 __all__ = ["bp", "fields"]
@@ -137,16 +137,12 @@ def _typed(held: TrackerDef, design: Design) -> tuple[TrackerDef, Errors]:
     errors: Errors = {}
     if not text["title"]:
         errors["title"] = ["Give it a title, such as People."]
-    twin = next(
-        (
-            each
-            for each in design.trackers
-            if each.title.casefold() == text["title"].casefold() and each.key != held.key
-        ),
-        None,
-    )
-    if twin is not None and text["title"]:
-        errors["title"] = [f"There is a tracker “{twin.title}” already."]
+    others = [each.title for each in design.trackers if each.key != held.key]
+    if fault := title_fault(request.form.get("title"), others, "tracker"):
+        errors["title"] = [fault]
+    for name in ("title_one", "menu"):
+        if fault := title_fault(request.form.get(name)):
+            errors[name] = [fault]
     icon = request.form.get("icon", held.icon)
     made = replace(
         held,
