@@ -561,7 +561,8 @@ def test_a_link_to_what_is_not_open_is_named_nowhere(web_ground, signed_in, app)
     assert "one that is not open to you" in text_of(shown)
     assert "not open to you" not in text_of(lists)
     for page in told:
-        assert f"#{hidden}" not in page.text and "House 79" not in page.text
+        assert f"#{hidden}" not in page.text
+        assert "House 79" not in page.text
 
 
 @pytest.mark.parametrize("number", ["99999999999999999999", "9" * 5000])
@@ -586,4 +587,5 @@ def test_a_masked_field_that_is_empty_does_not_claim_to_be_filled(web_ground, si
     page = text_of(signed_in("peers").get(f"/t/person/{who}"))
 
     assert page.count("Not open to you") == 2
-    assert "Sealed" not in page and "filled in" not in page
+    assert "Sealed" not in page
+    assert "filled in" not in page

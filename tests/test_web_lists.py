@@ -348,3 +348,11 @@ def test_a_masked_column_offers_no_order_and_no_condition(web_ground, signed_in)
     assert "Town" in page.text
     assert links(page, "Paid until")
     assert not [each for each in links(page, "Town") if "sort=" in each or "edit=town" in each]
+
+
+def test_columns_that_are_not_there_are_said_to_be_left_out(staff):
+    page = staff.get("/t/person?columns=nosuch,town,secret_note").text
+
+    assert "Left out, for there is no such column: <bdi>nosuch, secret_note</bdi>" in page
+    assert "Left out" not in staff.get("/t/person?columns=name,town").text
+    assert staff.get("/t/person/1?as_of=nosuch").status_code == 404

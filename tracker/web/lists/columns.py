@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
+from werkzeug.datastructures import MultiDict
 
 from tracker.core.access.people import names_of
 from tracker.core.access.rights import READ, Rights, rights, shown
@@ -107,6 +108,13 @@ def chosen_columns(reading: Reading, tracker: Tracker, wanted: Iterable[str]) ->
     mine = rights(reading)
     looks = zip(fields, _looks(fields), strict=True)
     return [Column(each, look, mine.level(each) >= READ) for each, look in looks]
+
+
+def left_out(reading: Reading, tracker: Tracker, args: MultiDict[str, str]) -> list[str]:
+    """Return the columns that an address names and that are not there, or not for this reader."""
+    there = {each.key for each in shown(reading, tracker)}
+    wanted = ",".join([*args.getlist("columns"), *args.getlist("column")]).split(",")
+    return list(dict.fromkeys(key for each in wanted if (key := each.strip()) and key not in there))
 
 
 def _looks(fields: Sequence[BoundField]) -> list[str]:

@@ -107,6 +107,7 @@ def _frame(here: Reading, state: State, shown: list[Column], total: Count | None
         "heads": heads(state, shown, _order(here, state)),
         "name_head": _name_head(here, state),
         "offered": columns.listable(here, tracker),
+        "left_out": columns.left_out(here, tracker, request.args),
         "chosen": {each.key for each in shown},
         "may": {
             action: mine.may(action, tracker) for action in ("create", "trash", "bulk", "restore", "export")

@@ -3,7 +3,7 @@
 `?view=due_soon` is a saved view as it is. Conditions are written `field__operator=value` (`field=value` for
 `is`; a parameter that is repeated gives an operator several values, or makes several conditions). They add to
 those of the view, unless `changed=1` says that the address holds all of them. `where=` is an expression, `q=`
-words, `sort=-a,b` the order, `columns=a,b` the columns, `after=` a page mark.
+words, `sort=-a,b` the order, `columns=a,b` the columns, `after=` a page mark. Any other parameter, `limit=` too, says nothing here and is left alone.
 """
 
 from __future__ import annotations
