@@ -13,8 +13,10 @@ from ground import SYSTEM, field, group, tracker_def
 from sqlalchemy import event, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from tracker.cli.items import _number
 from tracker.core.access.account import About, person, save_about
 from tracker.core.access.people import set_password
+from tracker.core.ask.page import get_item
 from tracker.core.base import database as database_module
 from tracker.core.base import outbox, tables
 from tracker.core.base.actor import NOBODY
@@ -23,7 +25,8 @@ from tracker.core.base.worker import Worker, run_worker
 from tracker.core.design.apply import apply_plan
 from tracker.core.design.difference import difference
 from tracker.core.design.store import trackers
-from tracker.errors import Forbidden
+from tracker.core.items.trash import trash_items
+from tracker.errors import Forbidden, NotFound
 from tracker.hookspecs import Interrupted
 
 SECRET = "DE89370400440532013000"
@@ -264,6 +267,24 @@ def test_an_attempt_at_a_design_that_fails_leaves_nothing(workspace):
         assert change.versions == before
         assert "ghost" not in trackers(change).by_key
         assert "ghost" not in put(change, REAL).by_key
+
+
+# -- an item by its uid ---------------------------------------------------------------------------
+
+
+def test_a_trashed_item_is_not_shown_by_its_uid(workspace, ground):
+    ground.configure(REAL)
+    kept, gone = ground.create("real", title="Kept"), ground.create("real", title="Gone")
+    tracker = ground.tracker("real")
+    with workspace.read(SYSTEM) as reading:
+        uids = {number: get_item(reading, tracker, number).uid for number in (kept, gone)}
+    with workspace.change(SYSTEM, door="engine") as change:
+        trash_items(change, tracker, [gone])
+
+    with workspace.read(SYSTEM) as reading:
+        assert _number(reading, tracker, uids[kept]) == kept
+        with pytest.raises(NotFound, match=uids[gone]):
+            _number(reading, tracker, uids[gone])
 
 
 # -- whose account --------------------------------------------------------------------------------

@@ -107,17 +107,14 @@ def _number(reading: Reading, tracker: Tracker, text: str) -> int:
     """Return the id of an item given by id or uid."""
     if text.lstrip("#").isdigit() and len(text) < 19:
         return int(text.lstrip("#"))
-    from sqlalchemy import select
-
-    from tracker.core.access import clauses
+    from tracker.core.transfer.lookup import find_items
+    from tracker.core.transfer.mapping import UID
     from tracker.errors import NotFound
 
-    table_ = tracker.table
-    seen = clauses.where(reading, "view", tracker)
-    found = reading.execute(select(table_.c.id).where(table_.c.uid == text, seen)).scalar()
+    found = find_items(reading, tracker, UID, [text]).get(text)
     if found is None:
         raise NotFound(tracker.title_one, text)
-    return int(found)
+    return found
 
 
 def _moment(text: str, reading: Reading) -> datetime:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import select
-
+from tracker.core.access.people import people
 from tracker.core.access.rights import READ, rights
 from tracker.core.ask.names import name_fields, name_of, names
 from tracker.core.ask.page import page
 from tracker.core.ask.query import Query
-from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
@@ -76,11 +74,8 @@ def picks(reading: Reading, tracker: Tracker, text: str = "", *, limit: int = HI
 
 def people_choices(reading: Reading, held: Iterable[int] = ()) -> list[tuple[str, str]]:
     """Return everyone who can sign in, and those that are held already, by name."""
-    table, kept = tables.user, set(held)
-    rows = reading.execute(
-        select(table.c.id, table.c.name, table.c.disabled).order_by(table.c.name, table.c.id)
-    )
-    return [(str(row.id), row.name) for row in rows if not row.disabled or row.id in kept]
+    kept = set(held)
+    return [(str(each.id), each.name) for each in people(reading) if not each.disabled or each.id in kept]
 
 
 def group_choices(reading: Reading) -> list[tuple[str, str]]:
