@@ -326,8 +326,8 @@ def test_rows_outside_the_scope_of_a_grant_are_told_and_the_others_go_in(films):
 
     assert list(made) == [0]
     assert refused == {
-        1: ["You may not create this Film. Ask an administrator for the right."],
-        2: ["You may not create this Film. Ask an administrator for the right."],
+        1: ["You may not add this Film. Ask an administrator for the right."],
+        2: ["You may not add this Film. Ask an administrator for the right."],
     }
     with pytest.raises(Forbidden):
         films.create("film", ada, name="Two", town="wien")
