@@ -103,7 +103,7 @@ def install(site):
 def test_an_installed_plugin_brings_its_type(stars, run):
     found = run(SHOW)
 
-    assert found["plugins"] == ["builtin_types", "stars"]
+    assert found["plugins"] == ["builtin_types", "timeline", "stars"]
     assert {"stars", "line"} <= set(found["types"])
     assert found["quarantined"] == {}
 
@@ -112,7 +112,8 @@ def test_an_installed_plugin_brings_its_type(stars, run):
 def test_a_plugin_can_be_left_out_at_the_start(stars, run, environ):
     found = run(SHOW, **environ)
 
-    assert found["plugins"] == ["builtin_types"]
+    kept = [] if "TRACKER_SAFE_MODE" in environ else ["timeline"]
+    assert found["plugins"] == ["builtin_types", *kept]
     assert "stars" not in found["types"]
 
 
@@ -247,7 +248,7 @@ def test_of_two_plugins_of_one_name_the_second_is_set_aside_naming_the_first(ins
 
     found = run(SHOW)
 
-    assert found["plugins"] == ["builtin_types", "tiny"]
+    assert found["plugins"] == ["builtin_types", "timeline", "tiny"]
     assert found["quarantined"] == {
         "tiny": "The name “tiny” is taken by a-plugin (a_plugin); b-plugin (b_plugin) comes too late."
     }
