@@ -13,13 +13,13 @@ from sqlalchemy import event
 
 from tracker.app import open_workspace
 from tracker.core.access import people
-from tracker.core.design.marks import MARK
 from tracker.core.base.actor import Actor, system
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.apply import apply_plan
 from tracker.core.design.bound import Tracker
 from tracker.core.design.definitions import Design, FieldDef, GrantDef, GroupDef, TrackerDef
 from tracker.core.design.difference import difference
+from tracker.core.design.marks import MARK
 from tracker.core.design.store import trackers
 from tracker.core.items import write
 from tracker.settings import Settings

@@ -197,7 +197,8 @@ def test_undo_of_creation_is_trash_unless_it_was_edited_since(crm):
     assert [each.item_id for each in done.conflicts] == [ids[1]]
     assert names_in(crm) == ["B"]
     again = undo(crm.workspace, SYSTEM, made, door="engine")
-    assert again.change_set is None and [each.item_id for each in again.conflicts] == [ids[1]]
+    assert again.change_set is None
+    assert [each.item_id for each in again.conflicts] == [ids[1]]
 
 
 def test_restore_into_a_taken_value_is_refused(crm):

@@ -18,7 +18,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _HEAPED = re.compile(rb"[^\x00]{31}")  # marks on one letter; Unicode's stream-safe form allows 30
 
 
-_UNSEEN = frozenset({"Cf", "Zs", "Zl", "Zp", "Mn", "Me"})  # categories of signs that show nothing by themselves
+_UNSEEN = frozenset(
+    {"Cf", "Zs", "Zl", "Zp", "Mn", "Me"}
+)  # categories of signs that show nothing by themselves
 
 
 def shown(text: str, longest: int = 60) -> str:
