@@ -16,7 +16,7 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
-from tracker.core.items.conditions import holds
+from tracker.core.items.conditions import hidden_in
 from tracker.errors import DesignChanged, Invalid, TrackerError
 from tracker.fields.base import FieldType, Step
 from tracker.i18n import Message, _
@@ -82,15 +82,34 @@ def require_filled(
 
     :param only: the fields that are being written; None checks all, as on creation.
     """
-    required = [each for each in tracker.fields.values() if each.definition.required and each.writable]
+    required = [
+        each
+        for each in tracker.fields.values()
+        if each.definition.required and each.writable and (only is None or each.key in only)
+    ]
+    hidden = _hidden_where_empty(
+        reading, tracker, [each for each in required if each.definition.show_if], items
+    )
     for each in required:
-        for index, values in enumerate(items) if only is None or each.key in only else ():
-            if values.get(each.key) is None and is_asked_for(reading, tracker, each, values):
+        for index, values in enumerate(items):
+            if values.get(each.key) is None and each.key not in hidden.get(index, ()):
                 refusals.add(index, each.key, _("Fill in %(label)s.", label=each.label))
     for each in _overriding(tracker, "required_with"):
         for index, values in enumerate(items) if only is None or each.key in only else ():
             if values.get(each.key) is not None:
                 _require_with(tracker, each, values, refusals, index=index)
+
+
+def _hidden_where_empty(
+    reading: Reading, tracker: Tracker, fields: Sequence[BoundField], items: Sequence[Values]
+) -> dict[int, frozenset[str]]:
+    """Return, for the items that lack one of these fields, which of them their `show_if` does not ask for."""
+    keys = [each.key for each in fields]
+    lacking = [index for index, values in enumerate(items) if any(values.get(key) is None for key in keys)]
+    if not lacking:
+        return {}
+    found = hidden_in(reading, tracker, [items[index] for index in lacking], keys)
+    return dict(zip(lacking, found, strict=True))
 
 
 def _require_with(
@@ -121,11 +140,6 @@ def leans_on_others(field: BoundField, value: Any) -> bool:
     if value is None:
         return field.definition.required and bool(field.definition.show_if)
     return not field.sealed and type(field.type).required_with is not FieldType.required_with
-
-
-def is_asked_for(reading: Reading, tracker: Tracker, field: BoundField, values: Values) -> bool:
-    """Say whether a field's `show_if` holds for these values; one without is always asked for."""
-    return not field.definition.show_if or holds(reading, tracker, field.key, values)
 
 
 def check_steps(
