@@ -76,9 +76,14 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
     items = [_completed(tracker, values) for values in batch.items]
     for index, values in enumerate(items):
         judge.check_steps(change, tracker, None, values, refusals=refusals, index=index)
+    for index, placing in enumerate(batch.placing):
+        if not _may_place(change, placing, None):
+            refusals.refuse(index, _misplaced(tracker))
     judge.require_filled(change, tracker, items, refusals)
     judge.check_references(change, tracker, items, refusals)
+    asked_for = [dict(values) for values in items]
     pass_gates(change, tracker, "create", [(None, {}, values) for values in items], refusals=refusals)
+    _judge_again(change, tracker, asked_for, items, refusals=refusals)
     refuse_duplicates(change, tracker, items, refusals)
     good = [index for index in range(len(items)) if index not in refusals.by_index]
     if not good:
@@ -112,7 +117,7 @@ def change_item(
     :param version: the version the caller read, which guards against lost updates; None overwrites.
     :param placing: a new owner and group; None leaves both.
     :raises Invalid: with the sentences of every field that refused.
-    :raises Forbidden: the actor may not change this item, or one of these fields.
+    :raises Forbidden: the actor may not change this item, or one of these fields, or not place it there.
     :raises NotFound: no such item among those the actor may view.
     :raises Stale: someone saved the item after `version` was read.
     """
@@ -123,6 +128,8 @@ def change_item(
     old = get_item(change, tracker, item_id, fields=stored, masking=False)
     if version is not None and old.version != version:
         raise Stale(tracker.title_one, item_id, sent=version)
+    if placing is not None and not _may_place(change, placing, old):
+        raise _misplaced(tracker)
     refusals = Refusals()
     merged = {**old.values, **values}
     judge.check_steps(change, tracker, old.values, values, refusals=refusals)
@@ -130,6 +137,7 @@ def change_item(
     judge.check_references(change, tracker, [_changed_only(old.values, values)], refusals)
     passed = dict(values)
     pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals=refusals)
+    _judge_again(change, tracker, [merged], [{**old.values, **passed}], refusals=refusals)
     refusals.raise_first()
     saved = save_difference(change, tracker, old, passed, placing=placing)
     if saved != old.version:
@@ -181,6 +189,27 @@ def save_difference(
         judge.check_rules(change, tracker, [old.id])
     change.counts[tracker.id].changed += 1
     return old.version + 1
+
+
+def _judge_again(
+    change: ChangeSet,
+    tracker: Tracker,
+    before: Sequence[Values],
+    after: Sequence[Values],
+    *,
+    refusals: Refusals,
+) -> None:
+    """Refuse what gates made of values that had been judged: required fields they emptied, links to nothing."""
+    for index, (then, now) in enumerate(zip(before, after, strict=True)):
+        if index in refusals.by_index or then == now:
+            continue
+        changed = {key: value for key, value in now.items() if key not in then or value != then[key]}
+        again = Refusals()
+        judge.require_filled(change, tracker, [now], again, only=set(changed))
+        judge.check_references(change, tracker, [changed], again)
+        for key, sentences in again.by_index.get(0, {}).items():
+            for sentence in sentences:
+                refusals.add(index, key, sentence)
 
 
 def _save_row(change: ChangeSet, tracker: Tracker, old: Item, row: rows.Row) -> None:
@@ -338,6 +367,21 @@ def _take_back(change: ChangeSet, tracker: Tracker, made: dict[int, int], refusa
 
 
 # -- changing ---------------------------------------------------------------------------------
+
+
+def _may_place(change: ChangeSet, placing: Placing, old: Item | None) -> bool:
+    """Say whether the actor may give an item to this owner and group: what it has, nobody, oneself, own groups."""
+    mine = rights(change)
+    if mine.unbounded:
+        return True
+    owners, groups = {None, mine.user_id}, {None, *mine.groups.values()}
+    if old is not None:
+        owners, groups = owners | {old.owner_id}, groups | {old.group_id}
+    return placing.owner_id in owners and placing.group_id in groups
+
+
+def _misplaced(tracker: Tracker) -> Forbidden:
+    return Forbidden("place", f"this {tracker.title_one} with others")
 
 
 def _placing_difference(old: Item, placing: Placing | None, diff: dict[str, list[Any]]) -> rows.Row:
