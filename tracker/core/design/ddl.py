@@ -22,6 +22,7 @@ from tracker.errors import Refused
 from tracker.fields.storage import PlainText
 from tracker.i18n import _
 
+LONGEST_INDEXED = 600  # characters; an index row ends at 2,704 bytes
 MOST_FIELDS = 500  # PostgreSQL ends at 1,600 columns, and dropped ones count
 
 
@@ -40,6 +41,9 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
             _create_side(change, new, field)
     _note_columns(change, new, there)
     _alter_indexes(change, _indexes(old, change.dialect) if old else {}, _indexes(new, change.dialect))
+    for field in new.stored if old else ():
+        if _is_too_long(field):  # made by earlier versions
+            change.execute(text(f"DROP INDEX IF EXISTS ix_{field.definition.column}"))
 
 
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
@@ -134,18 +138,28 @@ def _indexes(tracker: Tracker, dialect: str) -> dict[str, str]:
         name = field.definition.column
         if field.unique:
             column = field.columns[-1].name if field.blind else field.compared.name
+            if _is_too_long(field) and dialect == "postgresql":
+                column = f"md5({column})"
             wanted[f"uq_{name}"] = f"({column}){live}"
         elif field.blind:
             wanted[f"ix_{name}"] = f"({field.columns[-1].name}){live}"
         elif field.sealed:
             continue
-        if field.refers or field.key in _asked_for(tracker):
+        if field.refers or (field.key in _asked_for(tracker) and not _is_too_long(field)):
             terms = index_terms(field, dialect) if field.sortable else f"{field.compared.name}, id"
             wanted[f"ix_{name}"] = f"({terms}){live}"
     return {
         name: f"CREATE {'UNIQUE ' if name.startswith('uq') else ''}INDEX {name} ON {table} {rest}"
         for name, rest in wanted.items()
     }
+
+
+def _is_too_long(field: BoundField) -> bool:
+    """Say whether a field's texts may not fit into an index: PostgreSQL then refuses the whole save."""
+    if field.sealed:
+        return False
+    longest = getattr(field.type.options, "longest", None) or 0
+    return field.type.long or longest > LONGEST_INDEXED
 
 
 def _asked_for(tracker: Tracker) -> set[str]:
