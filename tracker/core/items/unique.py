@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,12 +45,10 @@ def used(field: BoundField) -> Message:
 
 def already_used(tracker: Tracker, error: IntegrityError) -> Exception:
     """Turn the database's refusal of a double value into ours; anything else stays as it is."""
-    said = str(error.orig)
-    for each in tracker.fields.values():
+    said = set(re.findall(r"[\w.]+", str(error.orig)))
+    for each in tracker.all_fields.values():
         column = each.columns[-1].name if each.blind else each.compared.name if each.columns else ""
-        if each.unique and (
-            f"uq_{each.definition.column}" in said or f"{tracker.table_name}.{column}" in said
-        ):
+        if each.unique and said & {f"uq_{each.definition.column}", f"{tracker.table_name}.{column}"}:
             return Invalid.of({each.key: [used(each)]})
     return error
 
