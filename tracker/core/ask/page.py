@@ -66,7 +66,7 @@ def page(reading: Reading, query: Query, *, cursor: str | None = None, limit: in
     """
     prepared = _prepare(reading, query)
     asked, rows = prepared.asked, prepared.rows
-    place = _Place.read(cursor, asked.order)
+    place = _Place.read(cursor, asked)
     found = prepared.fetch(reading, query, place, limit=limit + 1)
     more, found = len(found) > limit, found[:limit]
     if place.backwards:
@@ -234,24 +234,44 @@ class _Place:
     backwards: bool
 
     @classmethod
-    def read(cls, cursor: str | None, order: Sequence[SortTerm]) -> _Place:
-        """Read a cursor; anything but one of ours is refused."""
+    def read(cls, cursor: str | None, asked: Asked) -> _Place:
+        """Read a cursor; anything but one of ours, for a list in this order, is refused."""
         if not cursor:
             return cls(None, backwards=False)
         try:
-            raw = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
-            backwards, values = (
-                bool(raw[0]),
-                tuple(_STORAGES[kind].from_json(value) for kind, value in raw[1]),
+            backwards, held = orjson.loads(base64.urlsafe_b64decode(cursor.encode() + b"=="))
+            values = tuple(
+                _held(asked, term, kind, value) for term, (kind, value) in zip(asked.order, held, strict=True)
             )
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, binascii.Error) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, binascii.Error) as error:
             raise _bad_cursor() from error
-        if len(values) != len(order):
-            raise _bad_cursor()
-        return cls(values, backwards=backwards)
+        return cls(values, backwards=bool(backwards))
 
 
-_STORAGES = {storage.value: storage for storage in Storage}
+_KINDS = {Storage.INTEGER: int, Storage.BOOLEAN: bool}  # all others travel as text
+_WHOLE = range(-(2**63), 2**63)
+
+
+def _held(asked: Asked, term: SortTerm, kind: str, value: Any) -> Any:
+    """Return the stored value that a cursor holds for one term of the order.
+
+    :raises ValueError: no page could have given it.
+    """
+    storage = _storage(asked.tracker, term.column)
+    if kind != storage.value:
+        raise ValueError(kind)
+    if value is None:
+        if not term.nullable:
+            raise ValueError(value)
+        return None
+    if type(value) is not _KINDS.get(storage, str) or (type(value) is int and value not in _WHOLE):
+        raise ValueError(value)
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(value)
+    stored = storage.from_json(value)
+    if storage.to_json(stored) != value:  # a moment without a zone, say
+        raise ValueError(value)
+    return stored
 
 
 def _bad_cursor() -> Invalid:
