@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
+from pathlib import Path
 from time import sleep
 
+import orjson
 import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import IntegrityError
 
 from tracker.core.ask import page
 from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.changes import undo
+from tracker.core.design.definitions import ViewDef
 from tracker.core.design.marks import own_work
-from tracker.core.items import bulk, jobs, trash, write
+from tracker.core.items import bulk, files, jobs, trash, write
 from tracker.core.items.jobs import rebuild_search
-from tracker.errors import Invalid, NotFound, Refused
+from tracker.core.items.judge import Refusals
+from tracker.core.items.unique import already_used
+from tracker.errors import Forbidden, Invalid, NotFound, Refused
 from tracker.hookspecs import Interrupted, JobContext
 
 PERSON = tracker_def("person", field("name"), field("town"), name=("name",))
@@ -288,3 +298,188 @@ def test_two_who_restore_the_same_and_one_who_saves_beside_the_trash(ground: Gro
         assert (values["editor"], values["readers"] or None) == (None, None)
         restore = partial(do, ground, SYSTEM, lambda c, a=anna: trash.restore_items(c, tracker, [a]))
         assert sorted(together(restore, restore)) == [0, 1]
+
+
+# -- judging ----------------------------------------------------------------------------------
+
+
+def statements_of(ground: Ground, run) -> int:
+    engine, seen = ground.workspace.database.engine, []
+    note = lambda *args: seen.append(args[2])  # noqa: E731
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        run()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def created(ground: Ground, key: str, rows, actor=SYSTEM, **rest) -> tuple[int, Refusals]:
+    tracker, refusals = ground.tracker(key), Refusals()
+    batch = write.Batch([tracker.judge(each) for each in rows], **rest)
+    made = do(ground, actor, lambda c: write.create_items(c, tracker, batch, refusals))
+    return len(made), refusals
+
+
+def test_conditions_of_many_items_are_asked_at_once(ground: Ground):
+    ground.configure(LOAN)
+    rows = [{"kind": "bank" if number % 3 == 0 else "private"} for number in range(120)]
+    made: list = []
+    assert statements_of(ground, lambda: made.append(created(ground, "loan", rows))) < 40
+    number, refusals = made[0]
+    assert number == 80
+    assert sorted(refusals.by_index) == list(range(0, 120, 3))
+
+
+def test_a_condition_sees_the_elements_of_lists(ground: Ground):
+    ground.configure(
+        tracker_def(
+            "trip",
+            field("stops", "tags"),
+            field("visa", required=True, show_if="has(stops, 'Minsk')"),
+        )
+    )
+    rows = [{"stops": ["Minsk", "Oslo"]}, {"stops": ["Oslo"]}, {"stops": ["Minsk"], "visa": "yes"}, {}]
+    number, refusals = created(ground, "trip", rows)
+    assert (number, sorted(refusals.by_index)) == (3, [0])
+
+
+def test_a_unique_value_is_refused_at_its_own_field(ground: Ground):
+    fields = [field(f"k{number}", unique=True) for number in range(13)]
+    ground.configure(tracker_def("coded", *fields))
+    tracker = ground.tracker("coded")
+    shortest = min(tracker.stored, key=lambda each: len(each.definition.column))
+    longer = [
+        each
+        for each in tracker.stored
+        if each is not shortest and each.definition.column.startswith(shortest.definition.column)
+    ]
+    error = IntegrityError(
+        "", {}, Exception(f'violates unique constraint "uq_{shortest.definition.column}7777"')
+    )
+    assert already_used(tracker, error) is error
+    for each in longer:
+        error = IntegrityError("", {}, Exception(f"UNIQUE constraint failed: t_1.{each.compared.name}"))
+        error = already_used(tracker, error)
+        assert list(getattr(error, "fields", {})) in ([], [each.key])
+
+
+def test_a_retired_unique_field_still_says_what_is_used(ground: Ground):
+    ground.configure(tracker_def("coded", field("code", unique=True)))
+    first = ground.create("coded", code="A")
+    tracker = ground.tracker("coded")
+    do(ground, SYSTEM, lambda c: trash.trash_items(c, tracker, [first]))
+    ground.create("coded", code="A")
+    whole = ground.design().trackers[0]
+    ground.configure(replace(whole, fields=tuple(replace(each, retired=True) for each in whole.fields)))
+    with pytest.raises(Invalid, match="already used"):
+        do(ground, SYSTEM, lambda c: trash.restore_items(c, ground.tracker("coded"), [first]))
+
+
+def test_what_a_gate_changes_is_judged_again(ground: Ground, monkeypatch):
+    ground.configure(PERSON, BOOK)
+    anna = ground.create("person", name="Anna")
+    book = ground.create("book", name="One", author=anna)
+    answer: dict = {}
+
+    def gate(_change, _tracker, _action, items, **_rest):
+        for _id, _old, new in items:
+            new.update(answer)
+
+    monkeypatch.setattr(write, "pass_gates", gate)
+    for asked, said in (({"author": None}, "Fill in Author"), ({"author": 999}, "#999 is not there")):
+        answer = asked
+        with pytest.raises(Invalid, match=said):
+            ground.create("book", name="Two", author=anna)
+        with pytest.raises(Invalid, match=said):
+            ground.change("book", book, name="Two")
+
+
+# -- pages, files, places ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [],
+        [False],
+        [False, []],
+        [False, [["integer", 1]]],
+        [False, [["text", "a"], ["text", "a"], ["text", "1"]]],
+        [False, [["integer", 1], ["text", "a"], ["integer", 1]]],
+        [False, [["text", 5], ["text", "a"], ["integer", 1]]],
+        [False, [["text", "a"], ["text", "a"], ["integer", None]]],
+        [False, [["text", "a"], ["text", "a"], ["integer", True]]],
+        [False, [["text", "a"], ["text", "a"], ["integer", 2**63]]],
+        [False, [["text", "a\0"], ["text", "a"], ["integer", 1]]],
+        {},
+        5,
+    ],
+)
+def test_a_forged_page_mark_is_refused(ground: Ground, held):
+    ground.configure(PERSON)
+    ground.create("person", name="Anna")
+    mark = base64.urlsafe_b64encode(orjson.dumps(held)).decode().rstrip("=")
+    with pytest.raises(Invalid, match="page mark"):
+        read(ground, SYSTEM, lambda r: page.page(r, Query("person", sort=("name",)), cursor=mark))
+
+
+def test_texts_of_any_length_are_saved(ground: Ground):
+    long = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(9000))
+    views = (ViewDef(key="v", title="V", filter="remark IS NOT NULL AND title IS NOT NULL"),)
+    fields = (
+        field("remark", "paragraph", indexed=True),
+        field("title", indexed=True, options={"longest": 10_000}),
+        field("code", unique=True, options={"longest": 10_000}),
+    )
+    ground.configure(tracker_def("doc", *fields, views=views))
+    ground.create("doc", remark=long, title=long, code=long)
+    with pytest.raises(Invalid, match="already used"):
+        ground.create("doc", code=long)
+
+
+def test_a_file_that_goes_while_orphans_are_looked_for(ground: Ground, monkeypatch):
+    landed = files.land(ground.workspace, "a.txt", BytesIO(b"a"))
+    path = files.folder(ground.workspace) / landed.path
+    found = Path.glob
+
+    def vanishing(self, pattern):
+        listed = list(found(self, pattern))
+        path.unlink()
+        return iter(listed)
+
+    monkeypatch.setattr(Path, "glob", vanishing)
+    assert files.sweep(ground.workspace, age_s=-5) == 0
+
+
+def test_the_folder_of_a_file_is_on_the_disk_too(ground: Ground, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (synced.append(os.fstat(number).st_mode), sync(number)))
+    files.land(ground.workspace, "a.txt", BytesIO(b"a"))
+    assert sum(map(stat.S_ISDIR, synced)) == 2
+
+
+def test_an_item_is_given_only_to_oneself_and_to_ones_own_groups(ground: Ground):
+    may = {"person__view": "all", "person__create": "all", "person__change": "all"}
+    ground.configure(PERSON, group("staff", **may), group("board"))
+    actor, other = ground.person("a@office.example", "staff"), ground.person("b@office.example", "board")
+    groups = {each.key: each.id for each in ground.design().groups}
+    tracker = ground.tracker("person")
+    theirs = ground.create("person", placing=write.Placing(other.user_id, groups["board"]))
+    mine = ground.create("person", actor)
+
+    def place(item_id, *placing):
+        where = write.Placing(*placing)
+        with ground.workspace.change(actor, door="engine") as change:
+            write.change_item(change, tracker, item_id, values={}, version=None, placing=where)
+
+    for wrong in ((other.user_id, None), (None, groups["board"])):
+        with pytest.raises(Forbidden):
+            place(mine, *wrong)
+        with pytest.raises(Forbidden):
+            ground.create("person", actor, placing=write.Placing(*wrong))
+    place(theirs, other.user_id, groups["board"])
+    place(theirs, other.user_id, groups["staff"])
+    place(mine, actor.user_id, groups["staff"])
+    place(mine, None, None)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -80,10 +81,23 @@ def land(
                 out.write(piece)
             out.flush()
             os.fsync(out.fileno())
+        _sync_folder(target.parent)
+        _sync_folder(target.parent.parent)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     return Landed(tidy_name(name), media_type or "application/octet-stream", size, digest.hexdigest(), path)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make sure that a new name in a folder outlasts a power cut."""
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def keep(change: ChangeSet, landed: Landed) -> int:
@@ -133,8 +147,9 @@ def sweep(workspace: Workspace, *, age_s: float = ORPHAN_AGE_S) -> int:
 def _older(root: Path, age_s: float) -> Iterator[Path]:
     until = time.time() - age_s
     for path in root.glob("??/*"):
-        if path.stat().st_mtime < until:
-            yield path
+        with suppress(FileNotFoundError):  # a form that failed at this moment took it away
+            if path.stat().st_mtime < until:
+                yield path
 
 
 def tidy_name(name: str) -> str:
