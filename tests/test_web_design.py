@@ -82,7 +82,7 @@ def test_the_plan_as_a_fragment_changes_nothing(admin, web_ground):
 
 
 @pytest.mark.parametrize(
-    "title", ["名前", "Process", "version", "2nd name", "Straße & Ort!", "😀", "x" * 300, "<b>'\"{{7*7}}</b>"]
+    "title", ["名前", "Process", "version", "2nd name", "Straße & Ort!", "😀", "x" * 120, "<b>'\"{{7*7}}</b>"]
 )
 def test_any_title_gives_a_safe_key(admin, web_ground, title):
     assert confirmed(admin, new_field("line"), {"label": title}).status_code == 303
