@@ -357,16 +357,18 @@ def lives(url: str, *, examples: int, steps: int) -> None:
     Here.url = url
 
     def teardown(self) -> None:
-        if hasattr(self, "workspace"):
+        if not hasattr(self, "workspace"):
+            return
+        try:
             self.agree_on_the_past()
             self.undo_everything()
             if self.workspace.database.dialect == "sqlite":
                 with self.workspace.database.writing() as connection:
-                    connection.execute(
-                        text(
-                            "INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*access*/"
-                        )
+                    check = (
+                        "INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*access*/"
                     )
+                    connection.execute(text(check))
+        finally:
             self.workspace.database.close()
 
     Here.teardown = teardown
