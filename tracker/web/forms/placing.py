@@ -41,7 +41,15 @@ class PlacingChoice:
             if each.id in open_ids or each.id == held
         )
         owner_id = item.owner_id if item else reading.actor.user_id
-        owners = tuple(people_choices(reading, {owner_id} if owner_id else ()))
+        mine_or_held = {
+            _text(reading.actor.user_id),
+            _text(owner_id),
+        }  # core lets only administrators give away
+        owners = tuple(
+            each
+            for each in people_choices(reading, {owner_id} if owner_id else ())
+            if mine.unbounded or each[0] in mine_or_held
+        )
         chosen = {"owner": _text(owner_id), "group": _text(held)}
         sent = False
         for name in chosen:
