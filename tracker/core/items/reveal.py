@@ -9,10 +9,10 @@ from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Masked, Tracker
-from tracker.core.vault.seal import mask, vault
+from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, Unknown
 
-__all__ = ["is_masked", "mask", "may_reveal", "reveal"]
+__all__ = ["is_masked", "may_reveal", "reveal"]
 
 
 def is_masked(reading: Reading, field: BoundField) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidTag
 
 from tracker.core.base.transaction import ChangeSet, Reading
-from tracker.core.design.bound import MASK, BoundField, Tracker
+from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.definitions import Definition
 from tracker.core.vault import form
 from tracker.core.vault.ring import DataKey, Ring, ring
@@ -103,11 +103,6 @@ class Vault:
 def vault(reading: Reading) -> Vault:
     """Return the vault of the workspace. Ask in each transaction: a rotation replaces what it knows."""
     return Vault(ring(reading))
-
-
-def mask() -> str:
-    """Return what is shown in place of a sealed value."""
-    return MASK
 
 
 def _uid(definition: Definition) -> str:
