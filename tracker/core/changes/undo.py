@@ -24,7 +24,7 @@ from tracker.core.changes.revert import undo_creations, undo_revisions, undo_tra
 from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
-from tracker.core.items.trash import links_to
+from tracker.core.items.trash import users_first
 from tracker.errors import Refused, Unknown
 from tracker.i18n import _
 
@@ -180,7 +180,7 @@ def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
     touched = reading.execute(
         select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id == change_set_id)
     ).scalars()
-    order = _users_first(reading, [known[each] for each in touched if each in known])
+    order = users_first(reading, [known[each] for each in touched if each in known])
     ranges = {tracker.id: _ranges(reading, tracker) for tracker in order}
     # What others lean on comes back before them, and goes after them; of one tracker, the newest goes first.
     for tracker in reversed(order):
@@ -195,22 +195,6 @@ def _ranges(reading: Reading, tracker: Tracker) -> range:
     table = tracker.table
     last = reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
     return range(1, int(last) + 1, RANGE)
-
-
-def _users_first(reading: Reading, touched: list[Tracker]) -> list[Tracker]:
-    """Order trackers so that one whose items link to another's comes before it; circles as they come."""
-    waiting = {each.id: each for each in touched}
-    order: list[Tracker] = []
-    while waiting:
-        free = [
-            each
-            for each in waiting.values()
-            if not any(
-                other.id in waiting and other.id != each.id for other, _field in links_to(reading, each)
-            )
-        ]
-        order += [waiting.pop(each.id) for each in free or [next(iter(waiting.values()))]]
-    return order
 
 
 def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone, *, designing: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
@@ -151,6 +151,22 @@ def links_to(reading: Reading, tracker: Tracker) -> Iterator[tuple[Tracker, Boun
         for field in other.all_fields.values():
             if field.refers == "item" and not field.computed and field.type.options.to == tracker.key:
                 yield other, field
+
+
+def users_first(reading: Reading, among: Iterable[Tracker]) -> list[Tracker]:
+    """Order trackers so that one whose items link to another's comes before it; circles as they come."""
+    waiting = {each.id: each for each in among}
+    order: list[Tracker] = []
+    while waiting:
+        free = [
+            each
+            for each in waiting.values()
+            if not any(
+                other.id in waiting and other.id != each.id for other, _field in links_to(reading, each)
+            )
+        ]
+        order += [waiting.pop(each.id) for each in free or [next(iter(waiting.values()))]]
+    return order
 
 
 def linking_items(other: Tracker, field: BoundField, gone: object) -> ColumnElement[bool]:

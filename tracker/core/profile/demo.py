@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import groupby
 
@@ -16,7 +16,7 @@ from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
-from tracker.core.items.trash import hold, links_to, needs_target, trash_items, trash_where
+from tracker.core.items.trash import hold, links_to, needs_target, trash_items, trash_where, users_first
 from tracker.core.items.write import Placing, change_item, create_item
 from tracker.core.profile.events import Event, EventReader
 from tracker.core.profile.kept import applied_profiles, keep_demo
@@ -136,7 +136,7 @@ def clear_demo(workspace: Workspace, actor: Actor, name: str) -> int:
             hold(change, tracker, tracker.table.c.id.in_(sorted(made[tracker.id])))
         _leave_needed(change, made, ids)
         cleared = 0
-        for tracker in _users_first(change, among):
+        for tracker in users_first(change, among):
             clause = and_(tracker.table.c.id.in_(sorted(made[tracker.id])), clauses.as_system(tracker))
             cleared += trash_where(change, tracker, clause) if made[tracker.id] else 0
         keep_demo(change, name, None)
@@ -195,18 +195,3 @@ def _linked(
     if field.many:
         statement = statement.join(field.side, table.c.id == field.side.c.item_id)
     return [(row.item, row.target) for row in reading.execute(statement)]
-
-
-def _users_first(reading: Reading, among: Iterable[Tracker]) -> Iterator[Tracker]:
-    """Yield trackers so that one whose items link to another's comes before it; circles as they come."""
-    waiting = {each.id: each for each in among}
-    while waiting:
-        used = {
-            each.id
-            for each in waiting.values()
-            if any(other.id in waiting and other.id != each.id for other, _field in links_to(reading, each))
-        }
-        chosen = next(
-            (each for each in waiting.values() if each.id not in used), next(iter(waiting.values()))
-        )
-        yield waiting.pop(chosen.id)
