@@ -13,7 +13,11 @@ import postgres
 import pytest
 
 # Workspaces, clients and factories live in ground.py, once there is something to make.
-pytest_plugins = [name for name in ("ground", "web_ground") if importlib.util.find_spec(name)]
+pytest_plugins = [
+    name
+    for name in ("ground", "web_ground", "transfer_ground", "vault_ground")
+    if importlib.util.find_spec(name)
+]
 
 DATABASES = ["sqlite", "postgresql"]
 

@@ -11,6 +11,7 @@ from threading import Event
 import orjson
 import pytest
 from ground import SYSTEM
+from web_ground import values_of, version_of
 
 from tracker.core.ask.page import get_item
 from tracker.core.base.worker import run_worker
@@ -19,16 +20,6 @@ from tracker.core.items.jobs import CHORES
 from tracker.web.downloads import OCTETS, attachment, safe_type
 
 PAGE = b"<script>alert(1)</script>"
-
-
-def values_of(ground, item_id, key="person"):
-    with ground.workspace.read(SYSTEM) as reading:
-        return get_item(reading, ground.tracker(key), item_id).values
-
-
-def version_of(ground, item_id):
-    with ground.workspace.read(SYSTEM) as reading:
-        return get_item(reading, ground.tracker("person"), item_id).version
 
 
 def sent(browser, address, name="scan.pdf", content=b"%PDF-1", media="application/pdf", **values):

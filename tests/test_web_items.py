@@ -1,4 +1,4 @@
-"""The page of one item: what it shows to whom, saving it, two who save at once, its past, its secrets."""
+"""The page of an item: what it shows, its past, its secrets and its way into the trash."""
 
 from __future__ import annotations
 
@@ -6,56 +6,17 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
-from threading import Thread
 
 import pytest
 from ground import SYSTEM, field, group, tracker_def
 from markupsafe import Markup
 from sqlalchemy import select, update
-from web_ground import PASSWORD
-from werkzeug.serving import make_server
+from web_ground import IBAN, PASSWORD, text_of, values_of
 
-from tracker.core.ask.page import get_item
 from tracker.core.base import tables
-from tracker.core.changes.history import history
-from tracker.core.design.definitions import GrantDef
 from tracker.errors import NotFound
 from tracker.hookspecs import Panel
 from tracker.i18n import _
-
-IBAN = "AT611904300234573201"
-
-
-def text_of(page) -> str:
-    """Return the words of a page's own part, in one line."""
-    main = page.text.partition('<main class="tk-main"')[2].partition("</main>")[0] or page.text
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
-
-
-def values_of(ground, item_id, key="person"):
-    with ground.workspace.read(SYSTEM) as reading:
-        return get_item(reading, ground.tracker(key), item_id).values
-
-
-def version_of(ground, item_id, key="person"):
-    with ground.workspace.read(SYSTEM) as reading:
-        return get_item(reading, ground.tracker(key), item_id).version
-
-
-@pytest.fixture
-def marta(web_ground):
-    return web_ground.create(
-        "person",
-        name="Marta Kowalczyk",
-        status="active",
-        household=1,
-        tags=["Volunteer"],
-        about="First line\n<script>alert(1)</script>",
-        address={"street": "ul. Portowa 14", "town": "Gdynia", "country": "PL"},
-        secret_note="open sesame",
-        website="https://example.org/",
-    )
-
 
 # -- reading --------------------------------------------------------------------------------------
 
@@ -142,185 +103,6 @@ def test_panels_of_plugins_are_shown_and_a_broken_one_leaves_a_note(
     assert "Nothing here" not in page
 
 
-# -- saving ---------------------------------------------------------------------------------------
-
-
-def test_creating_says_so_with_undo_and_shows_the_item(staff, web_ground):
-    answer = staff.post(
-        "/t/person/new", {"v.name": "Ada Lovelace", "v.town": "London", "reason": "Joined at the fair"}
-    )
-    assert answer.status_code == 303
-    page = staff.get(answer.location)
-
-    assert "Ada Lovelace" in page.text
-    assert "Person added." in page.text
-    assert "data-undo" in page.text
-    made = int(answer.location.rpartition("/")[2])
-    with web_ground.workspace.read(SYSTEM) as reading:
-        assert (
-            history(reading, web_ground.tracker("person"), made)[0].change_set.reason == "Joined at the fair"
-        )
-
-
-def test_a_refused_form_comes_back_with_everything_typed(staff):
-    sent = {
-        "whole": "1",
-        "v.name": "",
-        "v.town": "Wien",
-        "v.dues": "much",
-        "v.tags": "a; b",
-        "reason": "Because",
-    }
-    answer = staff.post("/t/person/new", sent)
-
-    assert answer.status_code == 422
-    assert "Nothing is saved yet. Two things to mend:" in answer.text
-    assert 'href="#v.name"' in answer.text
-    assert 'href="#v.dues"' in answer.text
-    for text in ('value="Wien"', 'value="much"', 'value="a; b"', 'value="Because"'):
-        assert text in answer.text
-    assert 'aria-describedby="v.dues-error"' in answer.text
-    assert 'id="v.dues-error"' in answer.text
-
-
-def test_saving_changes_only_what_was_sent(staff, web_ground, marta):
-    answer = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot"})
-
-    assert answer.status_code == 303
-    held = values_of(web_ground, marta)
-    assert (held["town"], held["name"], held["tags"]) == ("Sopot", "Marta Kowalczyk", ("Volunteer",))
-
-
-def test_second_save_of_one_version_is_a_conflict_and_leaves_no_trace(staff, web_ground, marta):
-    first = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot", "v.age": "40"})
-    second = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Gdańsk", "v.share": "2.5"})
-
-    assert (first.status_code, second.status_code) == (303, 409)
-    words = text_of(second)
-    assert "saved by someone else" in words
-    assert "You both changed 1 field" in words
-    assert "Sopot" in words
-    assert "Gdańsk" in words
-    assert "No clash, both are kept 2 fields" in words
-    assert values_of(web_ground, marta)["town"] == "Sopot"
-    assert 'name="v.town" value="Gdańsk"' in second.text
-    assert 'name="version" value="2"' in second.text
-
-
-@pytest.mark.parametrize(("choice", "town"), [("theirs", "Sopot"), ("mine", "Gdańsk")])
-def test_the_choice_of_the_conflict_page_is_what_is_saved(staff, web_ground, marta, choice, town):
-    staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot"})
-    answer = staff.post(
-        f"/t/person/{marta}", {"version": "2", "v.town": "Gdańsk", "v.share": "2.50", "keep.town": choice}
-    )
-
-    assert answer.status_code == 303
-    held = values_of(web_ground, marta)
-    assert (held["town"], str(held["share"])) == (town, "2.50")
-
-
-def test_both_keeps_two_texts_one_after_the_other(staff, web_ground, marta):
-    web_ground.change("person", marta, about="Theirs", tags=["Volunteer", "Boat"])
-    page = staff.post(f"/t/person/{marta}", {"version": "1", "v.about": "Mine", "v.tags": "Volunteer; Choir"})
-    assert page.text.count('value="both" checked') == 2
-    staff.post(
-        f"/t/person/{marta}",
-        {
-            "version": "2",
-            "v.about": "Mine",
-            "v.tags": "Volunteer; Choir",
-            "keep.about": "both",
-            "keep.tags": "both",
-        },
-    )
-
-    held = values_of(web_ground, marta)
-    assert (held["about"], held["tags"]) == ("Theirs\nMine", ("Volunteer", "Boat", "Choir"))
-
-
-def test_who_may_only_look_gets_no_form_and_cannot_save(web_ground, signed_in, marta):
-    web_ground.configure(group("readers", person__view="all"))
-    reader = signed_in("readers")
-
-    assert "/edit" not in reader.get(f"/t/person/{marta}").text
-    assert reader.get(f"/t/person/{marta}/edit").status_code == 403
-    assert reader.post(f"/t/person/{marta}", {"version": "1", "v.town": "x"}).status_code == 403
-    assert values_of(web_ground, marta)["town"] is None
-
-
-def test_a_post_without_its_token_changes_nothing(staff, web_ground, marta):
-    answer = staff.client.post(f"/t/person/{marta}", data={"version": "1", "v.town": "Sopot"})
-
-    assert answer.status_code == 403
-    assert values_of(web_ground, marta)["town"] is None
-
-
-def test_a_duplicate_starts_with_the_values_but_not_with_secrets(web_ground, signed_in, marta):
-    page = signed_in("treasurer").get(f"/t/person/new?from={marta}").text
-
-    assert 'value="Marta Kowalczyk"' in page
-    assert "open sesame" not in page
-
-
-def test_conditional_fields_come_and_go_as_fragments(web_ground, signed_in):
-    web_ground.configure(
-        tracker_def("trial", field("name"), field("kind"), field("extra", show_if="kind = 'x'")),
-        group("triers", trial__view="all", trial__create="all"),
-    )
-    browser = signed_in("triers")
-    headers = {"HX-Request-Type": "partial"}
-    shown = browser.post("/t/trial/check", {"v.kind": "x"}, headers=headers).text
-    gone = browser.post("/t/trial/check", {"v.kind": "y", "v.extra": "1"}, headers=headers).text
-    whole = browser.post("/t/trial/check", {"v.kind": "x", "v.name": "kept"}).text
-
-    assert 'hx-target="#ask-extra"' in shown
-    assert 'name="v.extra"' in shown
-    assert "Asked because Kind is x" in shown
-    assert 'hx-target="#ask-extra"' in gone
-    assert 'name="v.extra"' not in gone
-    assert "<!doctype html>" in whole
-    assert 'value="kept"' in whole
-
-
-def test_owner_and_group_are_asked_only_of_those_with_a_choice(web_ground, signed_in):
-    one, two = signed_in("guests"), signed_in("treasurer")
-    assert one.get("/t/person/new").status_code == 404
-    page = two.get("/t/person/new").text
-    assert 'name="owner"' in page
-    assert 'name="group"' in page
-
-    groups = {each.key: each.id for each in web_ground.design().groups}
-    answer = two.post("/t/person/new", {"v.name": "Ada", "owner": "", "group": str(groups["staff"])})
-    with web_ground.workspace.read(SYSTEM) as reading:
-        made = get_item(reading, web_ground.tracker("person"), int(answer.location.rpartition("/")[2]))
-    assert (made.owner_id, made.group_id) == (None, groups["staff"])
-    refused = two.post("/t/person/new", {"v.name": "Ada", "owner": "", "group": str(groups["guests"])})
-    assert refused.status_code == 422
-
-
-def test_numbers_and_signs_that_no_database_holds_are_no_fault_of_ours(staff, marta):
-    for address in (
-        "/t/person/99999999999999999999999",
-        "/t/person/0",
-        "/t/person/new?from=99999999999999999999",
-    ):
-        assert staff.get(address).status_code in (200, 404, 405)
-    for address in (
-        "/t/person/pick?q=%00%F0",
-        f"/t/person/{marta}?as_of=9999-12-31",
-        f"/t/person/{marta}?as_of=0001-01-01",
-    ):
-        assert staff.get(address).status_code in (200, 404)
-    answer = staff.post("/t/person/new", {"v.name": "Ada", "v.household": "9" * 30, "reason": "a\x00b"})
-    assert answer.status_code == 422
-    assert (
-        staff.post(
-            "/t/person/new", {"v.name": "Ada", "v.household": "9" * 18, "reason": "a\x00b"}
-        ).status_code
-        == 422
-    )
-
-
 # -- trash and past -------------------------------------------------------------------------------
 
 
@@ -394,17 +176,6 @@ def test_as_of_a_day_is_read_only_and_before_it_was_there_says_so(staff, web_gro
 # -- secrets --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def treasurer(web_ground, signed_in):
-    before = web_ground.design().tracker("person")
-    grants = {"edit": ("treasurer",), "reveal": ("treasurer",)}
-    fields = tuple(
-        replace(each, grants=grants) if each.key == "secret_note" else each for each in before.fields
-    )
-    web_ground.configure(replace(before, fields=fields))
-    return signed_in("treasurer")
-
-
 def test_reveal_shows_the_value_uncached_and_records_it(treasurer, web_ground, marta):
     assert "open sesame" not in treasurer.get(f"/t/person/{marta}").text
     answer = treasurer.post(f"/t/person/{marta}/reveal/secret_note", headers={"HX-Request-Type": "partial"})
@@ -443,87 +214,6 @@ def test_an_old_sign_in_is_asked_for_the_password_first(treasurer, web_ground, m
     assert "open sesame" not in wrong.text
     assert "open sesame" in treasurer.post(address, {"password": PASSWORD}).text
     assert "open sesame" in treasurer.post(address).text
-
-
-# -- in a real browser ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def opened(app, page, web_ground, treasurer):
-    """Return a page of the treasurer's browser, and the address of a server over the same workspace."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    page.complaints = []
-    page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
-    page.base = f"http://127.0.0.1:{server.server_port}"
-    page.goto(f"{page.base}/sign-in")
-    page.fill("[name=email]", "treasurer@example.org")
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(f"{page.base}/")
-    yield page
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.mark.browser
-def test_a_revealed_value_goes_after_thirty_seconds(opened, marta):
-    opened.clock.install()
-    opened.goto(f"{opened.base}/t/person/{marta}")
-    opened.click("form[action$=secret_note] button")
-    opened.wait_for_selector("text=open sesame")
-    opened.clock.run_for(29_000)
-    assert opened.locator("text=open sesame").count() == 1
-    opened.clock.run_for(2_000)
-
-    assert opened.locator("text=open sesame").count() == 0
-    opened.click("form[action$=secret_note] button")
-    opened.wait_for_selector("text=open sesame")
-    opened.click("[data-hide]")
-    assert opened.locator("text=open sesame").count() == 0
-    assert opened.complaints == []
-
-
-@pytest.mark.browser
-def test_the_history_opens_beside_and_closes_by_key(opened, marta):
-    opened.goto(f"{opened.base}/t/person/{marta}")
-    opened.click(".tk-bar >> text=History")
-    opened.wait_for_selector("[data-drawer]")
-    opened.keyboard.press("Escape")
-
-    assert opened.locator("[data-drawer]").count() == 0
-    assert opened.complaints == []
-
-
-@pytest.mark.browser
-def test_conditional_fields_come_while_one_fills_in_the_form(opened, web_ground):
-    kinds = {"choices": {"single": "Single", "house": "House"}}
-    web_ground.configure(
-        tracker_def(
-            "trial",
-            field("name"),
-            field("kind", "choice", options=kinds),
-            field("extra", show_if="kind = 'house'"),
-        ),
-        replace(
-            web_ground.design().group("treasurer"),
-            grants=(GrantDef(key="*:view", scopes=("all",)), GrantDef(key="*:create", scopes=("all",))),
-        ),
-    )
-    opened.goto(f"{opened.base}/t/trial/new")
-    opened.fill("[id='v.name']", "Ada")
-    opened.check("[name='v.kind'][value=house]")
-    opened.wait_for_selector("[id='v.extra']")
-    assert opened.input_value("[id='v.name']") == "Ada"
-    opened.fill("[id='v.extra']", "x")
-    opened.check("[name='v.kind'][value=single]")
-    opened.wait_for_selector("[id='v.extra']", state="detached")
-
-    assert opened.complaints == []
-    opened.click("button.btn-primary:has-text('Save')")
-    opened.wait_for_url("**/t/trial/1")
 
 
 def test_tabs_are_for_what_is_there_and_the_rest_is_offered_to_add(staff, web_ground):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from ground import SYSTEM, Ground, field, group, guard, tracker_def
 
 from tracker.app import create_app, open_workspace
 from tracker.core.access import people
+from tracker.core.ask.page import get_item
 from tracker.core.base.house import save_setting
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.definitions import TrackerDef, ViewDef
 from tracker.settings import Settings
 
 PASSWORD = "a long enough one"
+IBAN = "AT611904300234573201"
 STATES = [
     {"key": "active", "label": "Active", "color": "green"},
     {"key": "leaving", "label": "Leaving", "color": "amber"},
@@ -253,3 +256,49 @@ def staff(signed_in: Callable[..., Browser]) -> Browser:
 def admin(signed_in: Callable[..., Browser]) -> Browser:
     """Return the browser of an administrator."""
     return signed_in(admin=True)
+
+
+def text_of(page: Any) -> str:
+    """Return the words of a page's own part, in one line."""
+    main = page.text.partition('<main class="tk-main"')[2].partition("</main>")[0] or page.text
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+def values_of(ground: Ground, item_id: int, key: str = "person") -> Any:
+    """Return the values of an item as they are stored now."""
+    with ground.workspace.read(SYSTEM) as reading:
+        return get_item(reading, ground.tracker(key), item_id).values
+
+
+def version_of(ground: Ground, item_id: int, key: str = "person") -> int:
+    """Return the version of an item as it is stored now."""
+    with ground.workspace.read(SYSTEM) as reading:
+        return get_item(reading, ground.tracker(key), item_id).version
+
+
+@pytest.fixture
+def marta(web_ground: Ground) -> int:
+    """Return a person with something in most fields."""
+    return web_ground.create(
+        "person",
+        name="Marta Kowalczyk",
+        status="active",
+        household=1,
+        tags=["Volunteer"],
+        about="First line\n<script>alert(1)</script>",
+        address={"street": "ul. Portowa 14", "town": "Gdynia", "country": "PL"},
+        secret_note="open sesame",
+        website="https://example.org/",
+    )
+
+
+@pytest.fixture
+def treasurer(web_ground: Ground, signed_in: Callable[..., Browser]) -> Browser:
+    """Return the browser of the one who may see the secret note."""
+    before = web_ground.design().tracker("person")
+    grants = {"edit": ("treasurer",), "reveal": ("treasurer",)}
+    fields = tuple(
+        replace(each, grants=grants) if each.key == "secret_note" else each for each in before.fields
+    )
+    web_ground.configure(replace(before, fields=fields))
+    return signed_in("treasurer")

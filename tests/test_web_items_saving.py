@@ -1,0 +1,186 @@
+"""The form of an item: saved once, refused with everything typed, and nobody's change lost."""
+
+from __future__ import annotations
+
+import pytest
+from ground import SYSTEM, field, group, tracker_def
+from web_ground import text_of, values_of
+
+from tracker.core.ask.page import get_item
+from tracker.core.changes.history import history
+
+
+def test_creating_says_so_with_undo_and_shows_the_item(staff, web_ground):
+    answer = staff.post(
+        "/t/person/new", {"v.name": "Ada Lovelace", "v.town": "London", "reason": "Joined at the fair"}
+    )
+    assert answer.status_code == 303
+    page = staff.get(answer.location)
+
+    assert "Ada Lovelace" in page.text
+    assert "Person added." in page.text
+    assert "data-undo" in page.text
+    made = int(answer.location.rpartition("/")[2])
+    with web_ground.workspace.read(SYSTEM) as reading:
+        assert (
+            history(reading, web_ground.tracker("person"), made)[0].change_set.reason == "Joined at the fair"
+        )
+
+
+def test_a_refused_form_comes_back_with_everything_typed(staff):
+    sent = {
+        "whole": "1",
+        "v.name": "",
+        "v.town": "Wien",
+        "v.dues": "much",
+        "v.tags": "a; b",
+        "reason": "Because",
+    }
+    answer = staff.post("/t/person/new", sent)
+
+    assert answer.status_code == 422
+    assert "Nothing is saved yet. Two things to mend:" in answer.text
+    assert 'href="#v.name"' in answer.text
+    assert 'href="#v.dues"' in answer.text
+    for text in ('value="Wien"', 'value="much"', 'value="a; b"', 'value="Because"'):
+        assert text in answer.text
+    assert 'aria-describedby="v.dues-error"' in answer.text
+    assert 'id="v.dues-error"' in answer.text
+
+
+def test_saving_changes_only_what_was_sent(staff, web_ground, marta):
+    answer = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot"})
+
+    assert answer.status_code == 303
+    held = values_of(web_ground, marta)
+    assert (held["town"], held["name"], held["tags"]) == ("Sopot", "Marta Kowalczyk", ("Volunteer",))
+
+
+def test_second_save_of_one_version_is_a_conflict_and_leaves_no_trace(staff, web_ground, marta):
+    first = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot", "v.age": "40"})
+    second = staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Gdańsk", "v.share": "2.5"})
+
+    assert (first.status_code, second.status_code) == (303, 409)
+    words = text_of(second)
+    assert "saved by someone else" in words
+    assert "You both changed 1 field" in words
+    assert "Sopot" in words
+    assert "Gdańsk" in words
+    assert "No clash, both are kept 2 fields" in words
+    assert values_of(web_ground, marta)["town"] == "Sopot"
+    assert 'name="v.town" value="Gdańsk"' in second.text
+    assert 'name="version" value="2"' in second.text
+
+
+@pytest.mark.parametrize(("choice", "town"), [("theirs", "Sopot"), ("mine", "Gdańsk")])
+def test_the_choice_of_the_conflict_page_is_what_is_saved(staff, web_ground, marta, choice, town):
+    staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot"})
+    answer = staff.post(
+        f"/t/person/{marta}", {"version": "2", "v.town": "Gdańsk", "v.share": "2.50", "keep.town": choice}
+    )
+
+    assert answer.status_code == 303
+    held = values_of(web_ground, marta)
+    assert (held["town"], str(held["share"])) == (town, "2.50")
+
+
+def test_both_keeps_two_texts_one_after_the_other(staff, web_ground, marta):
+    web_ground.change("person", marta, about="Theirs", tags=["Volunteer", "Boat"])
+    page = staff.post(f"/t/person/{marta}", {"version": "1", "v.about": "Mine", "v.tags": "Volunteer; Choir"})
+    assert page.text.count('value="both" checked') == 2
+    staff.post(
+        f"/t/person/{marta}",
+        {
+            "version": "2",
+            "v.about": "Mine",
+            "v.tags": "Volunteer; Choir",
+            "keep.about": "both",
+            "keep.tags": "both",
+        },
+    )
+
+    held = values_of(web_ground, marta)
+    assert (held["about"], held["tags"]) == ("Theirs\nMine", ("Volunteer", "Boat", "Choir"))
+
+
+def test_who_may_only_look_gets_no_form_and_cannot_save(web_ground, signed_in, marta):
+    web_ground.configure(group("readers", person__view="all"))
+    reader = signed_in("readers")
+
+    assert "/edit" not in reader.get(f"/t/person/{marta}").text
+    assert reader.get(f"/t/person/{marta}/edit").status_code == 403
+    assert reader.post(f"/t/person/{marta}", {"version": "1", "v.town": "x"}).status_code == 403
+    assert values_of(web_ground, marta)["town"] is None
+
+
+def test_a_post_without_its_token_changes_nothing(staff, web_ground, marta):
+    answer = staff.client.post(f"/t/person/{marta}", data={"version": "1", "v.town": "Sopot"})
+
+    assert answer.status_code == 403
+    assert values_of(web_ground, marta)["town"] is None
+
+
+def test_a_duplicate_starts_with_the_values_but_not_with_secrets(web_ground, signed_in, marta):
+    page = signed_in("treasurer").get(f"/t/person/new?from={marta}").text
+
+    assert 'value="Marta Kowalczyk"' in page
+    assert "open sesame" not in page
+
+
+def test_conditional_fields_come_and_go_as_fragments(web_ground, signed_in):
+    web_ground.configure(
+        tracker_def("trial", field("name"), field("kind"), field("extra", show_if="kind = 'x'")),
+        group("triers", trial__view="all", trial__create="all"),
+    )
+    browser = signed_in("triers")
+    headers = {"HX-Request-Type": "partial"}
+    shown = browser.post("/t/trial/check", {"v.kind": "x"}, headers=headers).text
+    gone = browser.post("/t/trial/check", {"v.kind": "y", "v.extra": "1"}, headers=headers).text
+    whole = browser.post("/t/trial/check", {"v.kind": "x", "v.name": "kept"}).text
+
+    assert 'hx-target="#ask-extra"' in shown
+    assert 'name="v.extra"' in shown
+    assert "Asked because Kind is x" in shown
+    assert 'hx-target="#ask-extra"' in gone
+    assert 'name="v.extra"' not in gone
+    assert "<!doctype html>" in whole
+    assert 'value="kept"' in whole
+
+
+def test_owner_and_group_are_asked_only_of_those_with_a_choice(web_ground, signed_in):
+    one, two = signed_in("guests"), signed_in("treasurer")
+    assert one.get("/t/person/new").status_code == 404
+    page = two.get("/t/person/new").text
+    assert 'name="owner"' in page
+    assert 'name="group"' in page
+
+    groups = {each.key: each.id for each in web_ground.design().groups}
+    answer = two.post("/t/person/new", {"v.name": "Ada", "owner": "", "group": str(groups["staff"])})
+    with web_ground.workspace.read(SYSTEM) as reading:
+        made = get_item(reading, web_ground.tracker("person"), int(answer.location.rpartition("/")[2]))
+    assert (made.owner_id, made.group_id) == (None, groups["staff"])
+    refused = two.post("/t/person/new", {"v.name": "Ada", "owner": "", "group": str(groups["guests"])})
+    assert refused.status_code == 422
+
+
+def test_numbers_and_signs_that_no_database_holds_are_no_fault_of_ours(staff, marta):
+    for address in (
+        "/t/person/99999999999999999999999",
+        "/t/person/0",
+        "/t/person/new?from=99999999999999999999",
+    ):
+        assert staff.get(address).status_code in (200, 404, 405)
+    for address in (
+        "/t/person/pick?q=%00%F0",
+        f"/t/person/{marta}?as_of=9999-12-31",
+        f"/t/person/{marta}?as_of=0001-01-01",
+    ):
+        assert staff.get(address).status_code in (200, 404)
+    answer = staff.post("/t/person/new", {"v.name": "Ada", "v.household": "9" * 30, "reason": "a\x00b"})
+    assert answer.status_code == 422
+    assert (
+        staff.post(
+            "/t/person/new", {"v.name": "Ada", "v.household": "9" * 18, "reason": "a\x00b"}
+        ).status_code
+        == 422
+    )
