@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+from pathlib import Path
 
 from flask import Blueprint, Flask
+from jinja2 import FileSystemLoader
 
 from tracker.core.base.workspace import Workspace
 from tracker.settings import Settings
 from tracker.web import asking, assets, failures, identity, ids, security, showing, toasts
 
-AREAS = ("accounts", "home", "searching", "changes", "lists", "items", "forms", "design", "admin", "imports")
+HERE = Path(__file__).parent
+AREAS = ("accounts", "home", "searching", "changes", "lists", "items", "design", "admin")
 
 
 def create(workspace: Workspace, settings: Settings) -> Flask:
     """Return the pages over an open workspace.
 
-    Each area is a package here; its `routes` has a blueprint `bp`, or several in `blueprints`.
+    Each area is a package here with its templates; its `routes` has a blueprint `bp`, or several in `blueprints`.
     """
     app = Flask(__name__, static_folder=str(assets.STATIC), static_url_path="/static")
+    # `lists/list.html` lies in its area; what all pages share, `tracker/page.html`, lies in templates/.
+    app.jinja_loader = FileSystemLoader([HERE, HERE / "templates"])
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)
     ids.install(app)
@@ -36,10 +40,7 @@ def create(workspace: Workspace, settings: Settings) -> Flask:
 
 
 def _blueprints(area: str) -> list[Blueprint]:
-    name = f"{__name__}.{area}"
-    if importlib.util.find_spec(name) is None or importlib.util.find_spec(f"{name}.routes") is None:
-        return []
-    routes = importlib.import_module(f"{name}.routes")
+    routes = importlib.import_module(f"{__name__}.{area}.routes")
     return list(getattr(routes, "blueprints", None) or [routes.bp])
 
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from tracker.core.access import people
 from tracker.core.base.transaction import Reading
-from tracker.core.design.definitions import Design, GrantDef, GroupDef, TrackerDef
+from tracker.core.design.definitions import Design, FieldDef, GrantDef, GroupDef, TrackerDef
 from tracker.core.design.store import trackers
 from tracker.errors import TrackerError
 from tracker.fields.keys import key_for
@@ -36,6 +36,15 @@ SCOPES = (
     ("group", "Their group's"),
     ("own+group", "Own and their group's"),
 )
+LEANING = {  # what else a right may ask of the linked item, but that they see it
+    "create": ("comment", "change"),
+    "change": ("change",),
+    "trash": ("change", "trash"),
+    "restore": ("change", "restore"),
+    "export": ("export",),
+    "bulk": ("bulk",),
+}
+MAY = {"comment": "comment on", "trash": "move to the trash", "restore": "put back", "bulk": "change in bulk"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def _granted(held: GroupDef, design: Design) -> tuple[GrantDef, ...]:
             if chosen is None or chosen == _text(by_key.get(key)):
                 continue
             found.pop(key, None)
-            offered = {value for value, _words in _choices(design, tracker, None)}
+            offered = {value for value, _words in _choices(design, tracker, action, None)}
             if chosen and chosen in offered:
                 scopes = tuple(chosen.split("+"))
                 found[key] = (
@@ -131,15 +140,14 @@ def _text(grant: GrantDef | None) -> str:
     return "+".join(grant.scopes) if grant else ""
 
 
-def _choices(design: Design, tracker: str, grant: GrantDef | None) -> tuple[tuple[str, str], ...]:
+def _choices(
+    design: Design, tracker: str, action: str, grant: GrantDef | None
+) -> tuple[tuple[str, str], ...]:
     found = list(SCOPES)
-    if tracker != "*":
-        links = [
-            each
-            for each in design.tracker(tracker).fields
-            if each.type in ("link", "links") and not each.retired
-        ]
-        found += [(f"linked:{each.key}", f"With a {each.label} they see") for each in links]
+    for each in design.tracker(tracker).fields if tracker != "*" else ():
+        if not each.retired and _is_link(each):
+            given = [f"linked:{each.key}", *(f"linked:{each.key}:{more}" for more in LEANING.get(action, ()))]
+            found += [(scope, in_words((scope,)).capitalize()) for scope in given]
     held = _text(grant)
     if held and held not in {value for value, _words in found}:
         found.append((held, in_words(grant.scopes if grant else ())))
@@ -152,9 +160,16 @@ def in_words(scopes: tuple[str, ...]) -> str:
     parts = []
     for scope in scopes:
         kind, _colon, rest = scope.partition(":")
-        words = {"where": f"where {rest}", "linked": f"with a {rest} they see"}
+        key, _colon, action = rest.partition(":")
+        can = f"may {MAY.get(action, action)}" if action else "see"
+        words = {"where": f"where {rest}", "linked": f"with a {key} that they {can}"}
         parts.append(words.get(kind) or known.get(scope, scope))
     return ", and ".join(parts)
+
+
+def _is_link(field: FieldDef) -> bool:
+    types = g.workspace.types
+    return field.type in ("link", "links") or (field.type in types and bool(types[field.type].to_any))
 
 
 def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
@@ -172,7 +187,7 @@ def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
                     f"g.{key}.{action}",
                     f"{title}: {label}",
                     _text(grants.get(f"{key}:{action}")),
-                    _choices(design, key, grants.get(f"{key}:{action}")),
+                    _choices(design, key, action, grants.get(f"{key}:{action}")),
                 )
                 for action, label in ACTIONS
             ],

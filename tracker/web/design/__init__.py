@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-bp = Blueprint("design", __name__, url_prefix="/admin/trackers", template_folder="..")
+bp = Blueprint("design", __name__, url_prefix="/admin/trackers")

@@ -6,4 +6,4 @@ from flask import Blueprint
 
 ITEM = "/<int:item_id>"
 
-bp = Blueprint("items", __name__, url_prefix="/t/<name>", template_folder="..")
+bp = Blueprint("items", __name__, url_prefix="/t/<name>")
