@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tracker.cli import cli
+from tracker.web import assets
 
 HERE = Path(__file__).parent
 LIKE = HERE / "data"
@@ -204,6 +205,29 @@ def test_profiles_are_planned_applied_once_and_demonstrated(run):
     run("profile", "apply", "nonprofit_membership", "--set", "currency=CHF")
     assert "0 step(s) done." in run("profile", "apply", "nonprofit_membership")
     assert "Write --set" in run_error("profile", "plan", "nonprofit_membership", "--set", "currency")
+
+
+def test_an_icon_that_pages_cannot_draw_is_refused_at_its_place(run, tmp_path, monkeypatch):
+    built = {"src/icons.svg": {"file": "icons.svg"}}
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "manifest.json").write_text(json.dumps(built))
+    (tmp_path / "dist" / "icons.svg").write_text('<svg><symbol id="users"/><symbol id="cash"/></svg>')
+    monkeypatch.setattr(assets, "STATIC", tmp_path)
+    monkeypatch.setattr(assets, "MANIFEST", tmp_path / "dist" / "manifest.json")
+    profile = tmp_path / "club.yaml"
+    profile.write_text(
+        "profile: club\ntitle: Club\ntrackers:\n  person:\n    title: People\n    icon: user\n"
+        "    name: [name]\n    fields: {name: {type: line}}\n"
+    )
+
+    told = run_error("profile", "validate", str(profile))
+
+    assert f"{profile}:6:11: There is no icon “user”. Did you mean “users”?" in told
+    profile.write_text(profile.read_text().replace("icon: user", "icon: users"))
+    assert "is valid" in run("profile", "validate", profile)
+    assets.MANIFEST.unlink()
+    profile.write_text(profile.read_text().replace("icon: users", "icon: user"))
+    assert "is valid" in run("profile", "validate", profile)  # without a front end nobody can say
 
 
 def run_error(*arguments):

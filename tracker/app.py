@@ -17,6 +17,8 @@ from tracker.plugins import builtin_types, timeline
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flask import Flask
 
 ESSENTIAL = (builtin_types,)  # without them no field has a type, so safe mode keeps them
@@ -40,6 +42,7 @@ def open_workspace(settings: Settings) -> Workspace:
         hooks=hooks,
         key_provider=local_provider(settings.master_key_file),
         language=Language(settle_kinds, check_design),
+        icons=_icons,
     )
     try:
         workspace.upgrade()
@@ -65,6 +68,12 @@ def create_app(workspace: Workspace, settings: Settings) -> Flask:
 
     app: Flask = web.create(workspace, settings)  # type: ignore[attr-defined,unused-ignore]
     return app
+
+
+def _icons() -> Collection[str] | None:
+    from tracker.web.assets import drawn_icons
+
+    return drawn_icons()
 
 
 def _name(plugin: object) -> str:

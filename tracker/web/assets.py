@@ -68,6 +68,14 @@ def icon(name: str, size: str = "") -> Markup:
     return Markup('<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>').format(looks, address, name)
 
 
+def drawn_icons() -> frozenset[str] | None:
+    """Return the names of the icons that the built front end can draw; None when it is not built."""
+    try:
+        return _icons(asset("icons.svg"))
+    except Misconfigured:
+        return None
+
+
 @cache
 def _built(manifest: Path, changed_ns: int) -> dict[str, str]:
     """Return the built files: the name of the source to the path under dist/."""

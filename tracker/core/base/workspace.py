@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -46,6 +46,7 @@ class Workspace:
         clock: Callable[[], datetime] = utc_now,
         key_provider: object | None = None,
         language: Language | None = None,
+        icons: Callable[[], Collection[str] | None] = lambda: None,
     ) -> None:
         self.database = database
         self.home = home
@@ -54,6 +55,7 @@ class Workspace:
         self.clock = clock
         self.key_provider = key_provider
         self.language = language or Language()
+        self.icons = icons  # the names that pages can draw; None where nobody can say
         self._kept: dict[str, tuple[object, Any]] = {}
         self._lock = Lock()
 

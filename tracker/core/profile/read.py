@@ -35,12 +35,13 @@ HOUSE = ("name", "locale", "zone", "country", "currency")
 
 @dataclass(frozen=True)
 class Ground:
-    """What a profile is checked against. Without a workspace plugins, behaviors and the design are not known."""
+    """What a profile is checked against. Without a workspace only the field types are known."""
 
     types: TypeRegistry
     design: Design | None = None
     plugins: Collection[str] | None = None
     behaviors: Collection[str] | None = None
+    icons: Collection[str] | None = None
 
     @classmethod
     def of(cls, reading: Reading) -> Ground:
@@ -51,6 +52,7 @@ class Ground:
             read_design(reading),
             tuple(hooks.plugins),
             tuple(hooks.registered.behaviors),
+            reading.workspace.icons(),
         )
 
 
@@ -86,6 +88,7 @@ class Profile:
         house = _house(top, problems, asked.entries if asked is not None else {})
         pieces = tuple(PieceReader(ground.types, problems).read(top))
         _behaviors(pieces, ground, problems)
+        _icons(pieces, ground, problems)
         _plugins(top, ground, problems)
         problems.check()
         _references(pieces, ground, problems)
@@ -217,6 +220,13 @@ def _behaviors(pieces: tuple[Piece, ...], ground: Ground, problems: Problems) ->
         for each in node.items or [node]:
             if each.raw and each.raw not in ground.behaviors:
                 problems.add(each.place, Unknown("behavior", each.raw, ground.behaviors).message)
+
+
+def _icons(pieces: tuple[Piece, ...], ground: Ground, problems: Problems) -> None:
+    for piece in pieces:
+        icon = piece.body.get("icon")
+        if icon and ground.icons is not None and icon not in ground.icons:
+            problems.add(piece.node.entries["icon"].place, Unknown("icon", icon[:100], ground.icons).message)
 
 
 def _references(pieces: tuple[Piece, ...], ground: Ground, problems: Problems) -> None:
