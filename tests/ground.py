@@ -1,15 +1,14 @@
-"""Workspaces and factories for the tests, and the listener that no unguarded statement passes."""
+"""Workspaces and factories for the tests."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from guarding import guard
 
 from tracker.app import open_workspace
 from tracker.core.access import people
@@ -19,34 +18,11 @@ from tracker.core.design.apply import apply_plan
 from tracker.core.design.bound import Tracker
 from tracker.core.design.definitions import Design, FieldDef, GrantDef, GroupDef, TrackerDef
 from tracker.core.design.difference import difference
-from tracker.core.design.marks import MARK
 from tracker.core.design.store import trackers
 from tracker.core.items import write
 from tracker.settings import Settings
 
 SYSTEM = system("test")
-ITEM_TABLE = re.compile(r"\b(t_\d+)\b")
-GUARDED = re.compile(r"\b(t_\d+|s_\d+|sys_revision|sys_search|sys_search_words)\b")
-DDL = re.compile(r"\s*(CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA|ANALYZE|VACUUM)\b", re.IGNORECASE)
-
-
-class Unguarded(AssertionError):
-    """A statement reads or writes items without a clause from access."""
-
-
-def guard(workspace: Workspace) -> None:
-    """Fail every statement on items, side tables, revisions or the search index that lacks access's mark."""
-
-    @event.listens_for(workspace.database.engine, "before_cursor_execute")
-    def check(_connection, _cursor, statement, *_rest) -> None:
-        if DDL.match(statement) or not GUARDED.search(statement):
-            return
-        if f"/*{MARK}" not in statement:
-            raise Unguarded(statement)
-        bare = re.sub(r"/\*.*?\*/", "", statement)
-        for table in set(ITEM_TABLE.findall(bare)):
-            if f"/*{MARK}:{table}*/" not in statement:
-                raise Unguarded(f"{table} in: {statement}")
 
 
 @pytest.fixture

@@ -365,7 +365,7 @@ def lives(url: str, *, examples: int, steps: int) -> None:
             if self.workspace.database.dialect == "sqlite":
                 with self.workspace.database.writing() as connection:
                     check = (
-                        "INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*access*/"
+                        "INSERT INTO sys_search_words(sys_search_words) VALUES ('integrity-check') /*engine*/"
                     )
                     connection.execute(text(check))
         finally:

@@ -133,7 +133,7 @@ def stored(office: Ground) -> bytes:
         for name in inspect(connection).get_table_names():
             content += [
                 repr(tuple(row))
-                for row in connection.execute(text(f'SELECT * FROM "{name}" /*access*/ /*access:{name}*/'))
+                for row in connection.execute(text(f'SELECT * FROM "{name}" /*engine*/ /*engine:{name}*/'))
             ]
     return "\n".join(content).encode()
 

@@ -70,5 +70,5 @@ def items(ground, key="person", **query):
 
 def revisions(ground):
     with ground.workspace.read(SYSTEM) as reading:
-        counted = select(func.count()).select_from(tables.revision).prefix_with("/*access*/")
+        counted = select(func.count()).select_from(tables.revision).prefix_with("/*engine*/")
         return reading.execute(counted).scalar_one()

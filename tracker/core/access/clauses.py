@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
 
 from tracker.core.access.rights import Rights, rights
-from tracker.core.access.system import condition, system_scope
+from tracker.core.access.system import GrantScope, condition, system_scope
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.design.marks import as_system, inserting, marked
@@ -49,7 +49,7 @@ def _clause(
     if kind == "linked":
         return _linked(reading, rest, tracker, table=table, form=form)
     if kind == "where":
-        return condition(rest, tracker, table, scope=system_scope(reading), form=form)
+        return condition(rest, tracker, table, scope=system_scope(reading, GrantScope), form=form)
     raise Unknown("scope", scope, ("all", "own", "group", "linked:", "where:"))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, true
 
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
-from tracker.core.design.marks import as_system
+from tracker.core.design.marks import as_system, marked
 from tracker.core.design.store import trackers
 from tracker.core.language.expression import compile_expression, expected_condition
 from tracker.core.language.scope import Scope, SystemScope, settled
@@ -15,16 +15,24 @@ from tracker.core.vault.index import blind
 
 
 class EngineScope(SystemScope):
-    """Sees everything, and says so with the mark."""
+    """Sees everything, and says so with the engine's mark."""
 
     def visible(self, tracker: Tracker, alias: FromClause) -> ColumnElement[bool]:
         """Return the clause that leaves every item."""
         return as_system(tracker)
 
 
-def system_scope(reading: Reading) -> EngineScope:
+class GrantScope(EngineScope):
+    """Sees everything in an actor's name: what a grant's condition looks at is part of the right."""
+
+    def visible(self, tracker: Tracker, alias: FromClause) -> ColumnElement[bool]:
+        """Return the clause that leaves every item."""
+        return marked(tracker, true())
+
+
+def system_scope(reading: Reading, kind: type[EngineScope] = EngineScope) -> EngineScope:
     """Return the scope of the engine itself; `current_user` is the actor of the transaction."""
-    return EngineScope(
+    return kind(
         trackers(reading),
         reading.today,
         reading.now,

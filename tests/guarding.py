@@ -1,0 +1,127 @@
+"""The listener that no unguarded statement passes, and the places where the engine looks in its own name."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, event
+
+from tracker.core.base.workspace import Workspace
+from tracker.core.design.marks import ACCESS, MARK
+
+# Where the engine's own mark may be written, and why. Only these modules may run what bears no other.
+PLACES = {
+    "core.ask.rows": ("_list_of", "elements of lists, for items that access left"),
+    "core.ask.search": ("_put _remove add_documents", "words follow an item that was written"),
+    "core.changes.history": ("_touches_open as_of history", "revisions of items that access left"),
+    "core.changes.obstacles": (
+        "_dead_element _targets_of_staying dead_by_old is_dead is_taken lacking_ids revisions_of taken_ids",
+        "what stands in the way of an undo may be hidden from the actor; `undo` names what is open to them",
+    ),
+    "core.changes.revert": (
+        "_has_net_effect _listed _states undo_creations",
+        "items beside which the actor's clause stands, or that an undo leaves as they are",
+    ),
+    "core.changes.swap": ("_filling revert_columns revert_lists", "items with a revision of this very undo"),
+    "core.changes.undo": ("_ranges", "the highest id, to walk through them"),
+    "core.design.apply": (
+        "_holds_items _holds_values",
+        "whether a column is empty; designers are administrators",
+    ),
+    "core.design.words": ("follow_design", "words of a tracker whose readers changed are dropped"),
+    "core.items.bulk": ("reindex_items", "words follow items that were written"),
+    "core.items.conditions": ("_asking", "values of a form, not of an item"),
+    "core.items.jobs": ("_rebuilding", "a worker writes words anew"),
+    "core.items.judge": ("_breaking", "rules hold for whoever writes"),
+    "core.items.sides": ("remove_elements write_list", "links follow their targets into the trash"),
+    "core.items.trash": (
+        "_drop_dead_links _let_go hold linking_items",
+        "links follow their targets into the trash",
+    ),
+    "core.items.unique": ("_taken", "a value is taken, by whomever; the sentence does not say by whom"),
+    "core.items.write": (
+        "_NEW_REVISION _insert _replace_side _stored_before _take_back",
+        "rows of an item that access left to be changed, and new rows",
+    ),
+    "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
+    "core.vault.ring": ("_holds_values", "whether anything is sealed, before keys are thrown away"),
+    "plugins.timeline.note": (
+        "_follow _visible",
+        "notes have readers of their own, beside those of their item",
+    ),
+}
+# In the course of which functions the engine may look before access was asked for the table, and why.
+UNASKED = {
+    "core.changes.revert:undo_creations": "holds what was made, then asks",
+    "core.changes.revert:undo_revisions": "which columns a change set wrote, and what stands in the way",
+    "core.changes.revert:undo_trashing": "holds what was trashed, then asks",
+    "core.changes.undo:_ranges": "the highest id, to walk through them",
+    "core.design.apply:_holds_items": "designers are administrators",
+    "core.design.apply:_holds_values": "designers are administrators",
+    "core.items.conditions:_hidden": "values of a form, not of an item",
+    "core.items.jobs:_rebuilding": "a worker has no actor",
+    "core.items.trash:_drop_dead_links": "targets in the trash, hidden ones too",
+    "core.items.trash:_let_go": "items that link to what goes, hidden ones too",
+    "core.items.write:create_items": "no row stands yet that could be asked for",
+    "core.profile.demo:clear_demo": "demo data belongs to nobody",
+    "core.vault.ring:_anything_sealed": "whether any key was ever used",
+    "plugins.timeline.note:find_note": "notes have readers of their own, beside those of their item",
+    "plugins.timeline.note:find_notes": "notes have readers of their own, beside those of their item",
+}
+
+ITEM_TABLE = re.compile(r"\b(t_\d+)\b")
+GUARDED = re.compile(r"\b(t_\d+|s_\d+|sys_revision|sys_search|sys_search_words)\b")
+MARKS = re.compile(rf"/\*({ACCESS}|{MARK})(?::(\w*))?\*/")
+DDL = re.compile(r"\s*(CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA|ANALYZE|VACUUM)\b", re.IGNORECASE)
+PASSED_THROUGH = (
+    "sqlalchemy",
+    "tracker.core.base.transaction",
+    "tracker.core.access.inserting",
+    "tracker.api",
+)
+
+
+class Unguarded(AssertionError):
+    """A statement reads or writes items without a clause from access, nor by the engine where it may."""
+
+
+def guard(workspace: Workspace) -> None:
+    """Fail every statement on items, side tables, revisions or the search index that nobody answers for.
+
+    Each table needs a mark. Where that is the engine's alone, a module of PLACES must run the statement, and
+    access must have been asked for the table in this transaction before, but in the course of UNASKED.
+    """
+    asked_in: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
+
+    @event.listens_for(workspace.database.engine, "before_cursor_execute")
+    def check(connection, _cursor, statement, *_rest) -> None:
+        marks = MARKS.findall(statement)
+        asked = asked_in.setdefault(connection, set())
+        asked |= {table for mark, table in marks if mark == ACCESS}
+        if DDL.match(statement) or not GUARDED.search(statement):
+            return
+        named = set(ITEM_TABLE.findall(re.sub(r"/\*.*?\*/", "", statement)))
+        if not marks or not named <= {table for _mark, table in marks}:
+            raise Unguarded(f"without a mark: {statement}")
+        own = {table for _mark, table in marks} - {table for mark, table in marks if mark == ACCESS}
+        stack = list(_stack()) if own else []
+        if not stack or not stack[0].startswith("tracker."):
+            return  # access left these items, or a test looks for itself
+        course = [place.removeprefix("tracker.") for place in stack]
+        if course[0].partition(":")[0] not in PLACES:
+            raise Unguarded(f"{course[0]} is not among PLACES: {statement}")
+        if own - {""} - asked and UNASKED.keys().isdisjoint(course):
+            raise Unguarded(f"{course[0]} did not ask access before: {statement}")
+
+
+def _stack() -> Iterator[str]:
+    """Yield `module:function` of what runs a statement, innermost first."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals["__name__"]
+        if not module.startswith(PASSED_THROUGH):
+            yield f"{module}:{frame.f_code.co_name}"
+        frame = frame.f_back
