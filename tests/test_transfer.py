@@ -97,6 +97,17 @@ def test_a_key_twice_in_one_file_means_one_item(crm, bring):
     assert [each.values["name"] for each in items(crm)] == ["Adah"]
 
 
+@pytest.mark.parametrize(
+    ("key", "twice"),
+    [("name", "Ada,1\nADA,2\n"), ("mail", "a@example.org;b@example.org,1\nA@example.org,2\n")],
+)
+def test_two_rows_are_one_item_by_what_their_keys_mean(crm, bring, key, twice):
+    report = bring(f"Key,Id\n{twice}", replace(people(Key=key, Id="number"), key=key))
+
+    assert (report.total("created"), report.total("changed"), report.rejected) == (1, 1, [])
+    assert [each.values["number"] for each in items(crm)] == ["2"]
+
+
 def test_wrong_rows_are_refused_with_line_and_reason(crm, bring):
     text = "Id,Name,Born,Fee,Kind\n1,Ada,1990-02-30,1,member\n2,B\x00n,,,\n3,Cleo,,x,boss\n4,Dan,,,\n5,Eva\n6,Fay,,,\n6,Gil,,,\n"
     report = bring(text, people(Id="number", Name="name", Born="born", Fee="fee", Kind="kind"))

@@ -210,12 +210,7 @@ def _ids_of(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> dict[Any
     """Return ids by the rows' keys, noting these; a row without its key is refused."""
     label = bound.key.label if bound.key else UID
     for one in drafts:
-        if bound.key is not None:
-            value = one.values.get(bound.key.key)
-            one.key = None if value is None else compared(bound.key, value)
-        else:
-            assert bound.uid is not None
-            one.key = one.record.cells[bound.uid].strip().lower() or None
+        one.key = key_of(bound, one)
         if one.key is None:
             one.refuse(_("this is the key, and empty here."), label)
     keys = {one.key for one in drafts if one.key is not None}
@@ -223,6 +218,14 @@ def _ids_of(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> dict[Any
         return find_items(reading, bound.tracker, UID, keys)
     held = ids_by(reading, bound.tracker, bound.key, keys)
     return {key: ids[0] if len(set(ids)) == 1 else SEVERAL for key, ids in held.items()}
+
+
+def key_of(bound: Bound, one: Draft) -> Any:
+    """Return what a row and its item have in common, as it is compared; None where the row has none."""
+    if bound.key is not None:
+        value = one.values.get(bound.key.key)
+        return None if value is None else compared(bound.key, value)
+    return None if bound.uid is None else one.record.cells[bound.uid].strip().lower() or None
 
 
 def _items(reading: Reading, bound: Bound, ids: Sequence[int]) -> dict[int, Item]:

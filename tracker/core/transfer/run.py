@@ -15,7 +15,7 @@ from tracker.core.base.transaction import Door
 from tracker.core.base.workspace import Workspace
 from tracker.core.transfer.binding import Bound, bind
 from tracker.core.transfer.dialects import dialect_of
-from tracker.core.transfer.drafts import Draft, draft
+from tracker.core.transfer.drafts import Draft, draft, key_of
 from tracker.core.transfer.mapping import FileMap
 from tracker.core.transfer.records import Record
 from tracker.core.transfer.report import Found, NoRejects, Rejects, Report, Tally
@@ -214,8 +214,7 @@ class Chunks:
 
 def _apart(bound: Bound, drafts: list[Draft]) -> Iterator[list[Draft]]:
     """Yield the drafts so that no key comes twice in one list: the later row meets what the earlier one wrote."""
-    key = bound.key.key if bound.key else None
-    if key is None and bound.uid is None:
+    if bound.key is None and bound.uid is None:
         yield drafts
         return
     while drafts:
@@ -223,7 +222,7 @@ def _apart(bound: Bound, drafts: list[Draft]) -> Iterator[list[Draft]]:
         now: list[Draft] = []
         later: list[Draft] = []
         for one in drafts:
-            mark = one.values.get(key) if key else None if one.reasons else one.record.cells[bound.uid or 0]
+            mark = None if one.reasons else key_of(bound, one)
             (later if mark is not None and mark in seen else now).append(one)
             seen.add(mark)
         yield now
