@@ -104,6 +104,51 @@ def test_the_list_of_infrastructures_goes_to_its_national_groups(run, tmp_path, 
     assert again["change_set"] is None
 
 
+def arrived(report):
+    found = {}
+    for each in report["files"]:
+        held = found.setdefault(each["tracker"], [0, 0])
+        held[0] += each["created"]
+        held[1] += each["rejected"]
+    return found
+
+
+def test_a_filled_in_import_template_becomes_people_gifts_and_answers(run):
+    run("profile", "apply", "nonprofit_membership", "--set", "currency=USD")
+
+    report = told(run("import", LIKE / "npsp_template_like", "--map", "npsp_template", "--json"))
+
+    assert arrived(report) == {
+        "organisation": [2, 0],
+        "person": [4, 0],
+        "donation": [4, 0],
+        "approach": [2, 0],
+    }
+    ilse = told(run("show", "person", "1", "--json"))["values"]
+    assert (ilse["family_name"], len(ilse["emails"]), ilse["organisation"]) == ("Brandt", 2, 1)
+    gifts = [each["values"] for each in told(run("show", "donation", "--json"))]
+    assert {(each["amount"], each["status"], each["person"], each["organisation"]) for each in gifts} == {
+        ("120.50", "received", 1, None),
+        ("30.00", "pledged", 1, None),
+        ("75.00", "received", 4, None),
+        ("5000.00", "received", None, 2),
+    }
+    again = arrived(told(run("import", LIKE / "npsp_template_like", "--map", "npsp_template", "--json")))
+    assert again["organisation"] == [0, 0]
+    assert again["person"] == [1, 0]  # the one without an address cannot be found again
+    run("undo", report["change_set"])
+
+
+@pytest.mark.skipif(not SAMPLES, reason="TRACKER_SAMPLES names no folder")
+def test_the_template_as_it_comes_holds_nothing_to_import(run):
+    run("profile", "apply", "nonprofit_membership", "--set", "currency=USD")
+
+    report = told(run("import", SAMPLES, "--map", "npsp_template", "--json"))
+
+    assert arrived(report) == {key: [0, 0] for key in ("organisation", "person", "donation", "approach")}
+    assert report["change_set"] is None
+
+
 def test_import_of_one_file_by_its_headers(run, tmp_path):
     run("profile", "apply", "nonprofit_membership")
     file = tmp_path / "people.csv"

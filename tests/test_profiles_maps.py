@@ -153,6 +153,10 @@ def test_the_look_alikes_have_the_headers_of_the_real_files():
     for like, real in pairs:
         with like.open(encoding="utf-8") as ours, real.open(encoding="utf-8") as theirs:
             assert ours.readline() == theirs.readline()
+    name = "npsp_import_template.csv"
+    like, real = LIKE / "npsp_template_like" / name, Path(SAMPLES) / name
+    both = [path.read_text(encoding="utf-8-sig").splitlines()[4:6] for path in (like, real)]
+    assert both[0] == both[1]
 
 
 def test_the_look_alikes_hold_the_quirks():
