@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from tracker.core.base import sqlite_functions
@@ -30,6 +30,8 @@ _SQLITE_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Away, no connection left, shutting down, a lock not had in time, a transaction that met another.
 _POSTGRES_BUSY = ("08", "53", "57P", "55P03", "40")
 
+_POSTGRES_LIMIT = "54000"
+
 
 def is_busy(error: Exception) -> bool:
     """Say whether the database is busy or away, so that the same may go well a moment later."""
@@ -42,6 +44,15 @@ def is_busy(error: Exception) -> bool:
         return str(getattr(said, "sqlite_errorname", "")).startswith(_SQLITE_BUSY)
     state: str | None = said.sqlstate
     return isinstance(error, OperationalError) if state is None else state.startswith(_POSTGRES_BUSY)
+
+
+def is_too_long(error: BaseException | None) -> bool:
+    """Say whether the database refuses a row because a text in it does not fit into an index.
+
+    PostgreSQL ends an index row at 2,704 bytes after packing, and calls that no fault of the data.
+    """
+    said = getattr(error, "orig", None) or error
+    return getattr(said, "sqlstate", None) == _POSTGRES_LIMIT and "index row" in str(said)
 
 
 # What fails is told without its parameters: they are people's values, and errors end up in logs.
@@ -125,16 +136,18 @@ def _postgresql(url: Any) -> Engine:
     engine = create_engine(url, connect_args={"options": "-c timezone=UTC"}, **_SAME)
 
     @event.listens_for(engine, "handle_error")
-    def keep_values_out(context: ExceptionContext) -> None:
+    def keep_values_out(context: ExceptionContext) -> BaseException | None:
         # The server quotes what it refused: the row in DETAIL, and in its first line the text that is no number.
         said, told = context.original_exception, context.sqlalchemy_exception
         diag = getattr(said, "diag", None)
         if diag is None or diag.sqlstate is None:
-            return
+            return None
         text = "the value is refused" if diag.sqlstate.startswith("22") else str(diag.message_primary)
         said.args = (text,)
         if told is not None:
             told.args = (f"({type(said).__module__}.{type(said).__name__}) {text}",)
+        # A value that an index does not take is refused like one that it has already.
+        return IntegrityError(None, None, said) if is_too_long(said) else None
 
     return engine
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from tracker.core.base import tables
+from tracker.core.base.database import is_too_long
 from tracker.core.base.tables import Id
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
@@ -180,6 +181,10 @@ def _alter_indexes(change: ChangeSet, old: dict[str, str], new: dict[str, str]) 
         try:
             change.execute(text(new[name]))
         except IntegrityError as error:
+            if is_too_long(error):
+                raise Refused(
+                    _("A text in this tracker is too long to be sorted by or unique; make it shorter first.")
+                ) from error
             raise Refused(
                 _("The field already has equal values; make them differ before it becomes unique.")
             ) from error

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access.clauses import as_system
+from tracker.core.base.database import is_too_long
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.judge import Refusals
@@ -43,10 +44,20 @@ def used(field: BoundField) -> Message:
     return _("%(label)s: this value is already used.", label=field.label)
 
 
+def no_room(field: BoundField) -> Message:
+    """Return the sentence for a text that does not fit into an index."""
+    return _("%(label)s: so long a text cannot be sorted by; make it shorter.", label=field.label)
+
+
 def already_used(tracker: Tracker, error: IntegrityError) -> Exception:
-    """Turn the database's refusal of a double value into ours; anything else stays as it is."""
+    """Turn the database's refusal of a value, double or too long, into ours; anything else stays as it is."""
     said = set(re.findall(r"[\w.]+", str(error.orig)))
+    too_long = is_too_long(error)
     for each in tracker.all_fields.values():
+        if too_long:
+            if said & {f"ix_{each.definition.column}", f"uq_{each.definition.column}"}:
+                return Invalid.of({each.key: [no_room(each)]})
+            continue
         column = each.columns[-1].name if each.blind else each.compared.name if each.columns else ""
         if each.unique and said & {f"uq_{each.definition.column}", f"{tracker.table_name}.{column}"}:
             return Invalid.of({each.key: [used(each)]})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracker.core.base.actor import Actor
+from tracker.core.base.database import is_too_long
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import Tracker
@@ -195,16 +196,19 @@ def _create(
     *,
     tally: Tally,
 ) -> list[LateLink]:
-    """Create items; a batch in which a unique value is taken at this very moment is halved until it is found."""
+    """Create items; a batch is halved until the one is found whose value is taken meanwhile, or fits into no index."""
     batch = Batch([dict(one.values) for one in drafts], [each for each in placing if each is not None])
     refusals = Refusals()
     try:
         with change.attempt():
             made = create_items(change, bound.tracker, batch, refusals)
-    except REFUSALS as error:
-        if len(drafts) == 1:
+    except Exception as error:
+        if isinstance(error, REFUSALS) and len(drafts) == 1:
             drafts[0].refuse(error.message)
             return []
+        # Many rows go in by COPY, whose failures are the driver's own; few by INSERT, whose are told by field.
+        if len(drafts) == 1 or not (isinstance(error, REFUSALS) or is_too_long(error)):
+            raise
         half = len(drafts) // 2
         return [
             late
