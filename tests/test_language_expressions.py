@@ -9,7 +9,7 @@ from language_results import RESULTS, people
 from sqlalchemy import select, update
 from sqlalchemy.exc import StatementError
 
-from tracker.core.language.expression import compile_expression
+from tracker.core.language.expression import compile_expression, keys_in
 from tracker.core.language.scope import late_values, settled
 
 
@@ -123,3 +123,17 @@ def test_a_statement_without_its_late_values_fails(database_url):
                 assert connection.execute(filled).scalars().all() == [1]
                 with pytest.raises(StatementError, match="A value is required"):
                     connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("status = 'active since town' and household.town = 'Graz'", {"status", "household"}),
+        ("has(members, kind = 'x') or year(born) < 2000", {"members", "kind", "born"}),
+        ("a.b.c.d.e.f = 1", {"a"}),
+        ("status = ", set()),
+        ("", set()),
+    ],
+)
+def test_keys_in_a_text_are_those_with_which_its_names_begin(text, keys):
+    assert keys_in(text) == keys

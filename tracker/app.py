@@ -10,6 +10,7 @@ from tracker.core.base.registered import collect, collect_types
 from tracker.core.base.secret import ensure_secret
 from tracker.core.base.workspace import Language, Workspace
 from tracker.core.language.computed import settle_kinds
+from tracker.core.language.expression import keys_in
 from tracker.core.language.uses import check_design
 from tracker.core.vault.keys import local_provider
 from tracker.hookspecs import StartContext
@@ -41,7 +42,7 @@ def open_workspace(settings: Settings) -> Workspace:
         types=types,
         hooks=hooks,
         key_provider=local_provider(settings.master_key_file),
-        language=Language(settle_kinds, check_design),
+        language=Language(settle_kinds, check_design, keys_in),
         icons=_icons,
     )
     try:

@@ -26,11 +26,13 @@ class Language:
     """What the expression language does to a design: floors below it ask through here.
 
     `settle(trackers)` tells computed fields what they give, once the design is bound;
-    `check(old, new)` refuses a design in which a computed field needs itself, or an expression breaks.
+    `check(old, new)` refuses a design in which a computed field needs itself, or an expression breaks;
+    `names(text)` returns the keys with which the names in an expression begin.
     """
 
     settle: Callable[[Any], None] = lambda _trackers: None
     check: Callable[[Any, Any], None] = lambda _old, _new: None
+    names: Callable[[str], frozenset[str]] = lambda _text: frozenset()
 
 
 class Workspace:

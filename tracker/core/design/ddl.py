@@ -5,7 +5,6 @@ Nothing is ever dropped but indexes: a column that no definition points to any m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +16,7 @@ from tracker.core.base import tables
 from tracker.core.base.database import is_too_long
 from tracker.core.base.tables import Id
 from tracker.core.base.transaction import ChangeSet
+from tracker.core.base.workspace import Language
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.order import index_terms
 from tracker.errors import Refused
@@ -41,7 +41,7 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
         if field.definition.column not in there:
             _create_side(change, new, field)
     _note_columns(change, new, there)
-    _alter_indexes(change, _indexes(old, change.dialect) if old else {}, _indexes(new, change.dialect))
+    _alter_indexes(change, _indexes(change, old) if old else {}, _indexes(change, new))
     for field in new.stored if old else ():
         if _is_too_long(field):  # made by earlier versions
             change.execute(text(f"DROP INDEX IF EXISTS ix_{field.definition.column}"))
@@ -49,7 +49,7 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
 
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
     """Drop the indexes of a tracker that is taken away; its table stays, as the undo."""
-    _alter_indexes(change, _indexes(old, change.dialect), {})
+    _alter_indexes(change, _indexes(change, old), {})
 
 
 def _create_table(change: ChangeSet, tracker: Tracker) -> None:
@@ -128,9 +128,10 @@ def _note_columns(change: ChangeSet, tracker: Tracker, there: set[str]) -> None:
 # -- indexes ----------------------------------------------------------------------------------
 
 
-def _indexes(tracker: Tracker, dialect: str) -> dict[str, str]:
+def _indexes(change: ChangeSet, tracker: Tracker) -> dict[str, str]:
     """Return the wanted indexes: name to `CREATE INDEX` statement."""
-    table = tracker.table_name
+    table, dialect = tracker.table_name, change.dialect
+    asked_for = _asked_for(tracker, change.workspace.language)
     live = " WHERE deleted_cs IS NULL"
     wanted = {f"ix_{table}_{name}": f"({name}){live}" for name in ("owner_id", "group_id")}
     wanted[f"ix_{table}_created_cs"] = "(created_cs)"
@@ -146,7 +147,7 @@ def _indexes(tracker: Tracker, dialect: str) -> dict[str, str]:
             wanted[f"ix_{name}"] = f"({field.columns[-1].name}){live}"
         elif field.sealed:
             continue
-        if field.refers or (field.key in _asked_for(tracker) and not _is_too_long(field)):
+        if field.refers or (field.key in asked_for and not _is_too_long(field)):
             terms = index_terms(field, dialect) if field.sortable else f"{field.compared.name}, id"
             wanted[f"ix_{name}"] = f"({terms}){live}"
     return {
@@ -163,14 +164,14 @@ def _is_too_long(field: BoundField) -> bool:
     return field.type.long or longest > LONGEST_INDEXED
 
 
-def _asked_for(tracker: Tracker) -> set[str]:
+def _asked_for(tracker: Tracker, language: Language) -> set[str]:
     """Return the keys of fields that views filter or sort by, that admins ask for, or that name an item."""
     keys = {each.key for each in tracker.stored if each.definition.indexed}
     keys |= {each.key for each in tracker.name_fields[:1]}
     for view in tracker.definition.views:
         keys |= {term.lstrip("-") for term in view.sort[:1]}
         keys |= {condition[0] for condition in view.conditions}
-        keys |= set(re.findall(r"[a-z][a-z0-9_]*", view.filter))
+        keys |= language.names(view.filter)
     return keys & {each.key for each in tracker.stored if not each.definition.retired}
 
 

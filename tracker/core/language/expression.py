@@ -13,9 +13,11 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.sql import visitors
+from sqlglot import exp
 
 from tracker.core.design.bound import Tracker, Trackers
 from tracker.core.language.compiler import Shared, compiled
+from tracker.core.language.parse import names_of, parse
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope, SystemScope, is_passing, late_names
 from tracker.core.language.values import Form, Value
@@ -136,6 +138,15 @@ def check_condition(text: str, tracker: Tracker, trackers: Trackers) -> Typed:
     :raises ExpressionError: also when it gives something else.
     """
     return expected_condition(check_expression(text, tracker, trackers))
+
+
+def keys_in(text: str) -> frozenset[str]:
+    """Return the keys with which the names in a text begin: `household` of `household.town`; none of no expression."""
+    try:
+        tree = parse(text).tree
+    except ExpressionError:
+        return frozenset()
+    return frozenset(names[0].name for each in tree.find_all(exp.Column) if (names := names_of(each)))
 
 
 def expected_condition(found: Typed) -> Typed:
