@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +16,25 @@ from tracker.core.access import people as access_people
 from tracker.core.ask.page import count, page, stream
 from tracker.core.ask.query import Query
 from tracker.core.ask.rows import Item
-from tracker.core.ask.texts import canonical_texts, shown_texts
+from tracker.core.ask.texts import shown_texts
 from tracker.core.base.actor import Actor, system
-from tracker.core.base.transaction import Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import history
 from tracker.core.changes.undo import undo
 from tracker.core.design.apply import apply_plan
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import Tracker
 from tracker.core.design.definitions import FieldDef, GrantDef, GroupDef, TrackerDef, ViewDef
 from tracker.core.design.difference import difference
 from tracker.core.design.store import trackers
 from tracker.core.items import write
 from tracker.core.items.bulk import change_items
 from tracker.core.items.judge import Refusals
-from tracker.core.transfer.formulas import neutralise
+from tracker.core.transfer.export import export_csv
+from tracker.core.transfer.mapping import FileMap, To
+from tracker.core.transfer.run import Import, run_import
 from tracker.hookspecs import NotifyContext, PluginInfo, hookimpl
 from tracker.settings import Settings
 
-BATCH = 2000
 SYSTEM = system("bench")
 GROUPS = 50
 ACTIONS = ("view", "create", "change", "trash", "restore", "export", "import", "bulk")
@@ -87,6 +85,15 @@ CONTACT = TrackerDef(
         )
     ),
     views=(ViewDef(key="paying", title="Paying", filter=VIEW, sort=("name",)),),
+)
+
+
+MAPPING = FileMap(
+    "contact",
+    columns={key: (To(key, by="name") if key == "organisation" else To(key),) for key in people.HEADER},
+    dates="iso",
+    decimal=".",
+    country="DE",
 )
 
 
@@ -187,9 +194,10 @@ class Ours:
     def create(self, cells: Sequence[str], places: Mapping[str, int]) -> int:
         """Judge the cells of one contact, and create it."""
         tracker = self.tracker
-        values, _refused = judged(tracker, [cells], places)
+        texts = dict(zip(people.HEADER, cells, strict=True))
+        values = tracker.collect({**texts, "organisation": str(places[texts["organisation"]])})
         with self.workspace.change(self.actor, door="web") as change:
-            return write.create_item(change, tracker, values[0], placing=self.placing(1)[0])
+            return write.create_item(change, tracker, values)
 
     def change(self, item_id: int, town: str, dues: str) -> None:
         """Change two fields of one contact, one of them searched."""
@@ -236,64 +244,16 @@ class Ours:
                 for item in part
             }
 
-    def placing(self, number: int) -> list[write.Placing]:
-        """Place items with the person, in the person's groups."""
-        return [write.Placing(self.actor.user_id, self.groups[n % 3]) for n in range(number)]
-
     def import_csv(self, path: Path) -> tuple[int, int]:
-        """Import contacts in batches, as one change set; return its number and how many came."""
-        tracker, places = self.tracker, self.places()
-        change_set, done = None, 0
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file)
-            next(reader)
-            while batch := list(islice(reader, BATCH)):
-                values, refused = judged(tracker, batch, places)
-                assert not refused
-                with self.workspace.change(
-                    self.actor, door="cli", kind="import", quiet=True, resumed=change_set
-                ) as change:
-                    change_set = change.id
-                    made = write.create_items(
-                        change, tracker, write.Batch(values, self.placing(len(batch))), Refusals()
-                    )
-                    done += len(made)
-                    change.save_place({"rows": done})
-        with self.workspace.change(self.actor, door="cli", kind="import", resumed=change_set) as change:
-            change.save_place({"rows": done}, state="done")
-        assert change_set is not None
-        return change_set, done
+        """Import contacts as `tracker import` does; return the number of its change set and how many came."""
+        asked = Import([(path, MAPPING)], door="cli")
+        done = run_import(self.workspace, self.actor, asked)
+        assert done.change_set is not None
+        assert not done.total("rejected")
+        return done.change_set, done.total("created")
 
-    def export_csv(self, path: Path) -> int:
-        """Export a person's contacts, streamed in the order of ids."""
-        done = 0
+    def export_csv(self, path: Path) -> None:
+        """Export a person's contacts as `tracker export` does, in the order of ids."""
+        query = Query("contact", sort=("id",), columns=people.HEADER)
         with path.open("w", encoding="utf-8", newline="") as file, self.workspace.read(self.actor) as reading:
-            writer = csv.writer(file)
-            writer.writerow(("id", *people.HEADER))
-            for items in stream(reading, Query("contact", sort=("id",), columns=people.HEADER)):
-                tracker = trackers(reading).get("contact")
-                columns = [
-                    neutralise(_canonical(reading, tracker.fields[key], items)) for key in people.HEADER
-                ]
-                writer.writerows(zip([item.id for item in items], *columns, strict=True))
-                done += len(items)
-        return done
-
-
-def judged(
-    tracker: Tracker, batch: Sequence[Sequence[str]], places: Mapping[str, int]
-) -> tuple[list[dict[str, Any]], int]:
-    """Judge cells column by column; return the values by item and the number of refusals."""
-    columns, refused = {}, 0
-    for key, cells in zip(people.HEADER, zip(*batch, strict=True), strict=True):
-        each = tracker.fields[key]
-        texts = [str(places[cell]) for cell in cells] if each.refers else cells
-        columns[key], refusals = each.type.judge_many(texts)
-        refused += len(refusals)
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ], refused
-
-
-def _canonical(reading: Reading, each: BoundField, items: Sequence[Item]) -> list[str]:
-    return shown_texts(reading, each, items) if each.refers else canonical_texts(each, items)
+            file.writelines(export_csv(reading, query))

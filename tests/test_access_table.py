@@ -283,7 +283,6 @@ EXEMPT = {
     "ask.names.name_fields": "touches no item",
     "ask.names.name_of": "formats values that were read",
     "ask.rows.elements": "takes ids that were selected by right",
-    "ask.rows.lists": "takes ids that were selected by right",
     "ask.search.words_parameter": "makes a parameter of text",
     "ask.search.documents": "makes text of values",
     "ask.search.split": "makes words of text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal as Exact
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import marshmallow
@@ -153,7 +153,7 @@ class Integer(_Number):
 class _Fraction(_Number):
     """An exact number with a fixed count of decimals, stored as an integer of its smallest units."""
 
-    @property
+    @cached_property
     def scale(self) -> int:
         """How many decimals the stored integer holds."""
         raise NotImplementedError(type(self).__name__)
@@ -220,7 +220,7 @@ class Decimal(_Fraction):
         min = fields.Decimal(load_default=None, allow_nan=False)
         max = fields.Decimal(load_default=None, allow_nan=False)
 
-    @property
+    @cached_property
     def scale(self) -> int:
         """How many decimals the stored integer holds."""
         return int(self.options.places)
@@ -276,7 +276,7 @@ class Money(_Fraction):
         """The ISO 4217 code of the field's currency."""
         return str(self.options.currency)
 
-    @property
+    @cached_property
     def scale(self) -> int:
         """How many decimals the stored integer holds."""
         return minor_digits(self.currency)

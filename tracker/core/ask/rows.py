@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, FromClause, Select, literal_column, select, union_all
+import orjson
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from tracker.core.access.clauses import as_system
 from tracker.core.access.rights import READ, rights
@@ -15,7 +17,7 @@ from tracker.core.access.scope import scope_of
 from tracker.core.ask.among import among, given
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Masked, Tracker
-from tracker.core.language.computed import Typed, compute
+from tracker.core.language.computed import compute
 from tracker.fields.base import FieldType
 from tracker.fields.storage import Storage
 from tracker.fields.text import Line
@@ -36,6 +38,18 @@ class Item:
     values: dict[str, Any]
 
 
+Load = Callable[[Sequence[Any]], Any]
+
+
+class _Read(NamedTuple):
+    """Where a row holds a field, and how its value is read from there; None: as it stands."""
+
+    key: str
+    start: int
+    stop: int
+    load: Load | None
+
+
 class RowReader:
     """Selects and reads some fields of a tracker's items."""
 
@@ -54,49 +68,51 @@ class RowReader:
         self._masked = [each for each in fields if masking and mine.level(each) < READ]
         fields = [each for each in fields if each not in self._masked]
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in SYSTEM_COLUMNS]
-        self._stored: list[tuple[BoundField, int, int]] = []
-        self._computed: list[tuple[BoundField, int, Typed]] = []
-        self._sides = [each for each in fields if each.many and not each.computed]
+        self._reads: list[_Read] = []
+        self._sides = [each for each in fields if each.many and not each.computed and not _is_text(each)]
         for each in fields:
-            start = len(self.columns)
             if each.computed:
                 if (typed := compute(each, tracker, table, scope_of(reading))) is not None:
-                    self.columns.append(typed.sql.label(f"c_{each.id}"))
-                    self._computed.append((each, start, typed))
+                    self._read(each, [typed.sql.label(f"c_{each.id}")], _first(typed.value))
+            elif each.many and _is_text(each):
+                texts = _texts(tracker, each, table, reading.dialect).label(f"l_{each.id}")
+                self._read(each, [texts], _first(_text_list))
+            elif not each.many and _is_as_stored(each):
+                self._read(each, [table.c[each.main.name]], None)
             elif not each.many:
-                needed = each.columns[:1] if _is_as_stored(each) else each.columns
-                self.columns += [table.c[physical.name] for physical in needed]
-                self._stored.append((each, start, len(self.columns)))
+                self._read(each, [table.c[physical.name] for physical in each.columns], each.load)
+
+    def _read(self, field: BoundField, columns: list[ColumnElement[Any]], load: Load | None) -> None:
+        start = len(self.columns)
+        self.columns += columns
+        self._reads.append(_Read(field.key, start, start + len(columns), load))
 
     def items(self, reading: Reading, rows: Sequence[Any]) -> list[Item]:
-        """Return the items of the rows; many-valued fields are fetched with one query each."""
-        items = [Item(*(*row[:8], {})) for row in rows]
-        values = [item.values for item in items]
+        """Return the items of the rows; lists of anything but texts are fetched with one query each."""
+        if not rows:
+            return []
         columns = list(zip(*rows, strict=True))
-        for each, start, stop in self._stored if rows else ():
-            key, column = each.key, columns[start]
-            if not _is_as_stored(each):
-                load = each.load
-                column = tuple(load(stored) for stored in zip(*columns[start:stop], strict=True))
+        values: list[dict[str, Any]] = [{} for _ in rows]
+        items = list(map(Item, *columns[: len(SYSTEM_COLUMNS)], values))
+        for key, start, stop, load in self._reads:
+            column: Iterable[Any] = columns[start]
+            if load is not None:
+                column = map(load, zip(*columns[start:stop], strict=True))
             for held, value in zip(values, column, strict=True):
                 held[key] = value
-        for each, place, typed in self._computed:
-            for item, row in zip(items, rows, strict=True):
-                item.values[each.key] = typed.value(row[place])
-        self._add_sides(reading, items)
+        for each in self._sides:
+            found = elements(reading, self.tracker, each, [item.id for item in items])
+            for item in items:
+                item.values[each.key] = found.get(item.id)
         for each in self._masked:
             for item in items:
                 item.values[each.key] = Masked()
         return items
 
-    def _add_sides(self, reading: Reading, items: Sequence[Item]) -> None:
-        if not items or not self._sides:
-            return
-        held = lists(reading, self.tracker, self._sides, [item.id for item in items])
-        for each, found in zip(self._sides, held, strict=True):
-            key = each.key
-            for item in items:
-                item.values[key] = found.get(item.id)
+
+def _first(load: Callable[[Any], Any]) -> Load:
+    """Return how a value is read that stands in one column."""
+    return lambda stored: load(stored[0])
 
 
 def _is_as_stored(field: BoundField) -> bool:
@@ -108,52 +124,45 @@ def elements(
     reading: Reading, tracker: Tracker, field: BoundField, ids: Iterable[int]
 ) -> dict[int, tuple[Any, ...]]:
     """Return the elements of a many-valued field for items that were already selected by right."""
-    return lists(reading, tracker, [field], ids)[0]
+    rows = list(reading.execute(_elements_of(tracker, field, reading.dialect), given(reading, ids)).all())
+    rows.sort(key=itemgetter(1))  # costs less here than in the database: most lists are short
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(field.type.load(row[2:]))
+    return {item_id: tuple(held) for item_id, held in found.items()}
 
 
-def lists(
-    reading: Reading, tracker: Tracker, fields: Sequence[BoundField], ids: Iterable[int]
-) -> list[dict[int, tuple[Any, ...]]]:
-    """Return the elements of several many-valued fields, by item; texts of all fields come in one query."""
-    wanted = given(reading, ids)
-    found: dict[BoundField, dict[int, list[Any]]] = {each: {} for each in fields}
-    texts = [each for each in fields if _is_text(each)]
-    if texts:
-        statement = _lists_of(tracker, tuple(texts), reading.dialect)
-        found_texts: list[Any] = sorted(reading.execute(statement, wanted), key=_POSITION)
-        for place, item_id, _position, value in found_texts:
-            found[texts[place]].setdefault(item_id, []).append(value)
-    for each in fields:
-        if not _is_text(each):
-            held, load = found[each], each.type.load
-            statement = _lists_of(tracker, (each,), reading.dialect)
-            found_rows: list[Any] = sorted(reading.execute(statement, wanted), key=_POSITION)
-            for row in found_rows:
-                held.setdefault(row[1], []).append(load(row[3:]))
-    return [{item_id: tuple(values) for item_id, values in found[each].items()} for each in fields]
-
-
-_POSITION = itemgetter(2)  # sorting here costs less than in the database: nearly all lists have one element
+def _elements_of(tracker: Tracker, field: BoundField, dialect: str) -> Select[Any]:
+    """Return the statement for the elements of a field; made once."""
+    kept: dict[Any, Select[Any]] = vars(tracker).setdefault("_elements_of", {})
+    found = kept.get((field, dialect))
+    if found is None:
+        side = field.side
+        values = [side.c[each.name] for each in field.columns]
+        found = kept[field, dialect] = select(side.c.item_id, side.c.position, *values).where(
+            among(side.c.item_id, dialect), as_system(tracker)
+        )
+    return found
 
 
 def _is_text(field: BoundField) -> bool:
     return _is_as_stored(field) and field.main.storage is Storage.TEXT
 
 
-def _lists_of(tracker: Tracker, fields: tuple[BoundField, ...], dialect: str) -> Executable:
-    """Return the statement for the elements of some fields; made once."""
-    kept: dict[Any, Executable] = vars(tracker).setdefault("_lists_of", {})
-    found = kept.get((fields, dialect))
-    if found is None:
-        parts = [_list_of(tracker, each, place, dialect) for place, each in enumerate(fields)]
-        found = kept[fields, dialect] = parts[0] if len(parts) == 1 else union_all(*parts)
-    return found
-
-
-def _list_of(tracker: Tracker, field: BoundField, place: int, dialect: str) -> Select[Any]:
+def _texts(tracker: Tracker, field: BoundField, table: FromClause, dialect: str) -> ColumnElement[Any]:
+    """Return a list of texts as one column of its item: a statement less, and a row an item."""
     side = field.side
-    needed = field.columns[:1] if _is_as_stored(field) else field.columns
-    values = [side.c[each.name] for each in needed]
-    return select(literal_column(str(place)).label("place"), side.c.item_id, side.c.position, *values).where(
-        among(side.c.item_id, dialect), as_system(tracker)
-    )
+    here = and_(side.c.item_id == table.c.id, as_system(tracker))
+    value = side.c[field.main.name]
+    if dialect == "postgresql":
+        ordered = func.array_agg(aggregate_order_by(value, side.c.position))
+        return select(ordered).where(here).correlate(table).scalar_subquery()
+    inner = select(value.label("value")).where(here).order_by(side.c.position).correlate(table).subquery()
+    return select(func.json_group_array(inner.c.value)).scalar_subquery()
+
+
+def _text_list(stored: Any) -> tuple[str, ...] | None:
+    """Return the list of such a column: an array from PostgreSQL, JSON from SQLite; None when empty."""
+    if stored is None or stored == "[]":
+        return None
+    return tuple(orjson.loads(stored) if isinstance(stored, str) else stored)

@@ -31,11 +31,15 @@ def shown_texts(reading: Reading, field: BoundField, items: Sequence[Item]) -> l
         return _names(reading, field, values)
     if type(field.type) is Line and not field.sealed:
         return [value if type(value) is str else field.format(value) for value in values]
-    known = _known(field, reading.actor.reader)
-    return [
-        known[value] if value in known else _show(field, value, reading.actor.reader, known)
-        for value in values
-    ]
+    reader = reading.actor.reader
+    known = _known(field, reader)
+    texts = [known.get(value) for value in values]
+    if None in texts:
+        texts = [
+            _show(field, value, reader, known) if text is None else text
+            for value, text in zip(values, texts, strict=True)
+        ]
+    return texts  # type: ignore[return-value]
 
 
 def canonical_texts(field: BoundField, items: Sequence[Item]) -> list[str]:
