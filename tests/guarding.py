@@ -48,10 +48,6 @@ PLACES = {
     ),
     "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
     "core.vault.ring": ("_holds_values", "whether anything is sealed, before keys are thrown away"),
-    "plugins.timeline.note": (
-        "_follow _visible",
-        "notes have readers of their own, beside those of their item",
-    ),
 }
 # In the course of which functions the engine may look before access was asked for the table, and why.
 UNASKED = {
@@ -68,8 +64,6 @@ UNASKED = {
     "core.items.write:create_items": "no row stands yet that could be asked for",
     "core.profile.demo:clear_demo": "demo data belongs to nobody",
     "core.vault.ring:_anything_sealed": "whether any key was ever used",
-    "plugins.timeline.note:find_note": "notes have readers of their own, beside those of their item",
-    "plugins.timeline.note:find_notes": "notes have readers of their own, beside those of their item",
 }
 
 ITEM_TABLE = re.compile(r"\b(t_\d+)\b")

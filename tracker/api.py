@@ -12,7 +12,7 @@ Plugins are trusted code: they run inside the server with all its rights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +22,12 @@ from tracker.core.access.clauses import as_system
 from tracker.core.access.clauses import where as where_allowed
 from tracker.core.access.people import names_of as names_of_people
 from tracker.core.access.rights import Rights, editable, rights, visible_tracker, visible_trackers
+from tracker.core.access.rights import readable as readable_fields
+from tracker.core.access.rights import shown as shown_fields
 from tracker.core.ask.names import names as names_of_items
 from tracker.core.ask.page import Page, get_item
 from tracker.core.ask.page import page as find_page
-from tracker.core.ask.query import Condition, Query
+from tracker.core.ask.query import Condition, Query, open_to
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.ask.search import matching
 from tracker.core.base.actor import NOBODY, Actor, system
@@ -128,6 +130,7 @@ __all__ = [
     "WholeNumber",
     "Workspace",
     "_",
+    "allowed_ids",
     "as_system",
     "change_item",
     "create_item",
@@ -139,11 +142,13 @@ __all__ = [
     "matching",
     "names_of_items",
     "names_of_people",
+    "readable_fields",
     "reading_as",
     "refuse_type",
     "restore_items",
     "rights",
     "select_items",
+    "shown_fields",
     "system",
     "trackers",
     "trash_items",
@@ -161,6 +166,15 @@ def in_the_name_of(actor: Actor) -> Actor:
     (`reading_as`), and only then writes.
     """
     return replace(actor, system=True)
+
+
+def allowed_ids(reading: Reading, tracker: Tracker, ids: Iterable[int], action: str) -> set[int]:
+    """Return those of `ids`, at most 2,000, that are not in the trash and on which the actor may do `action`."""
+    table, wanted = tracker.table, sorted(set(ids))
+    if not wanted or not rights(reading).may(action, tracker):
+        return set()
+    here = (table.c.id.in_(wanted), table.c.deleted_cs.is_(None), open_to(reading, action, tracker))
+    return set(reading.execute(select(table.c.id).where(*here)).scalars())
 
 
 def reading_as(reading: Reading, actor: Actor) -> Reading:

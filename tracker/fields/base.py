@@ -106,6 +106,10 @@ class FieldType:
     importable: ClassVar[bool] = True
     sorted_by: ClassVar[str] = ""  # suffix of the column that decides the order, where text would not
     refers: ClassVar[str] = ""  # "item", "user", "group" or "file": core checks that the target is there
+    to_any: ClassVar[tuple[str, str] | None] = (
+        None  # of a link to many trackers: its parts with the numbers of the tracker and of the item
+    )
+    to_behavior: ClassVar[str] = ""  # only trackers with this behavior can be linked to; empty: all
     long: ClassVar[bool] = False  # takes the full width of a form and of an item's page
 
     class Options(OptionsSchema):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, false, or_, select, true
+from typing import Any
 
-from tracker.core.access.rights import Rights, rights
+from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
+
+from tracker.core.access.rights import Rights, rights, visible_trackers
 from tracker.core.access.system import GrantScope, condition, system_scope
-from tracker.core.base.tables import Id
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import Tracker
+from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.marks import as_system, inserting, marked
 from tracker.core.design.store import trackers
 from tracker.core.language.values import Form
@@ -22,65 +23,126 @@ def where(
 ) -> ColumnElement[bool]:
     """Return the clause that leaves the items on which the actor may do `action`.
 
+    What the tracker is `within` holds for every actor but the engine itself.
+
     :param table: the tracker's table, or an alias of it.
     :param form: `page` for few rows in order, `set` for counts, exports and bulk statements.
     """
     table = tracker.table if table is None else table
+    return _where(reading, action, tracker, table=table, form=form, behind=())
+
+
+Behind = tuple[
+    tuple[str, str, str], ...
+]  # (tracker, field, action) of the links that a right leans on already
+MOST_LINKS = 3  # one behind the other
+
+
+def _where(
+    reading: Reading, action: str, tracker: Tracker, *, table: FromClause, form: Form, behind: Behind
+) -> ColumnElement[bool]:
     mine = rights(reading)
     if mine.unbounded:
-        return marked(tracker, true())
-    clauses = [
-        _clause(reading, mine, scope, tracker, table=table, form=form)
-        for scope in mine.scopes_for(action, tracker)
-    ]
-    return marked(tracker, or_(false(), *clauses))
+        granted: ColumnElement[bool] = true()
+    else:
+        clauses = [
+            _clause(reading, mine, scope, tracker, table=table, form=form, behind=behind)
+            for scope in mine.scopes_for(action, tracker)
+        ]
+        granted = or_(false(), *clauses)
+    within = tracker.definition.within
+    if within and not mine.system:
+        scope = system_scope(reading, GrantScope)
+        granted = and_(condition(within, tracker, table, scope=scope, form=form), granted)
+    return marked(tracker, granted)
 
 
 def _clause(
-    reading: Reading, mine: Rights, scope: str, tracker: Tracker, *, table: FromClause, form: Form
+    reading: Reading,
+    mine: Rights,
+    scope: str,
+    tracker: Tracker,
+    *,
+    table: FromClause,
+    form: Form,
+    behind: Behind,
 ) -> ColumnElement[bool]:
-    """Return the SQL of one scope: all, own, group, linked:FIELD or where:EXPRESSION."""
+    """Return the SQL of one scope: all, own, group, linked:FIELD, linked:FIELD:ACTION or where:EXPRESSION."""
     kind, _, rest = scope.partition(":")
     if kind == "all":
         return true()
     if kind == "own":
         return table.c.owner_id == mine.user_id
     if kind == "group":
-        return _in_groups(table, mine)
+        return table.c.group_id.in_(sorted(mine.groups.values())) if mine.groups else false()
     if kind == "linked":
-        return _linked(reading, rest, tracker, table=table, form=form)
+        key, _, action = rest.partition(":")
+        step = (tracker.key, key, action or "view")
+        field = tracker.fields.get(key)
+        if field is None or step in behind or len(behind) == MOST_LINKS:
+            return false()  # rights that lean on each other could go in a circle
+        behind = (*behind, step)
+        if field.type.to_any:
+            return _linked_to_any(reading, field, table=table, form=form, behind=behind)
+        return _linked(reading, field, table=table, form=form, behind=behind)
     if kind == "where":
         return condition(rest, tracker, table, scope=system_scope(reading, GrantScope), form=form)
     raise Unknown("scope", scope, ("all", "own", "group", "linked:", "where:"))
 
 
-def _in_groups(table: FromClause, mine: Rights) -> ColumnElement[bool]:
-    # A parameter each: a list as one parameter is spelled out anew whenever the statement runs.
-    groups = [bindparam(None, group, type_=Id, unique=True) for group in sorted(mine.groups.values())]
-    return table.c.group_id.in_(groups) if groups else false()
-
-
 def _linked(
-    reading: Reading, key: str, tracker: Tracker, *, table: FromClause, form: Form
+    reading: Reading, field: BoundField, *, table: FromClause, form: Form, behind: Behind
 ) -> ColumnElement[bool]:
-    """Items whose link points to an item that the actor may view."""
-    field = tracker.fields.get(key)
-    if field is None or field.definition.type not in ("link", "links"):
+    """Items whose link points to an item on which the actor may do the last action of `behind`."""
+    if field.definition.type not in ("link", "links"):
         return false()
     target = trackers(reading).by_key.get(field.type.options.to)
-    if target is None or any(
-        scope.startswith("linked") for scope in rights(reading).scopes_for("view", target)
-    ):
-        return false()  # a grant that leans on another of its kind could go in a circle
-    other = target.table.alias(f"to_{field.definition.column}")
-    seen = and_(where(reading, "view", target, other, form=form), other.c.deleted_cs.is_(None))
+    if target is None:
+        return false()
+    column = field.definition.column
+    other = target.table.alias(f"to_{len(behind)}_{column}")
+    open_ = and_(_open(reading, target, other, form=form, behind=behind), other.c.deleted_cs.is_(None))
     if field.many:
-        side = field.side.alias(f"by_{field.definition.column}")
-        linked = select(side.c.item_id).join(other, other.c.id == side.c[field.main.name]).where(seen)
+        side = field.side.alias(f"by_{len(behind)}_{column}")
+        linked = select(side.c.item_id).join(other, other.c.id == side.c[field.main.name]).where(open_)
         if form == "set":
             return table.c.id.in_(linked)
         return exists(linked.where(side.c.item_id == table.c.id))
-    column = table.c[field.main.name]
+    return _among(table.c[field.main.name], other, open_, form=form)
+
+
+def _linked_to_any(
+    reading: Reading, field: BoundField, *, table: FromClause, form: Form, behind: Behind
+) -> ColumnElement[bool]:
+    """Items that point to an item of any tracker, in the trash too for those who may view it there."""
+    parts = {each.part.name: table.c[each.name] for each in field.columns}
+    which, item = (parts[name] for name in field.type.to_any or ())
+    behavior = field.type.to_behavior
+    clauses = []
+    for target in visible_trackers(reading):
+        if behavior and behavior not in target.definition.behaviors:
+            continue
+        other = target.table.alias(f"to_{len(behind)}_{field.definition.column}_{target.id}")
+        open_ = _open(reading, target, other, form=form, behind=behind)
+        here = and_(open_, other.c.deleted_cs.is_(None))
+        if behind[-1][2] == "view" and rights(reading).may("restore", target):
+            restore = _where(reading, "restore", target, table=other, form=form, behind=behind)
+            here = and_(open_, or_(other.c.deleted_cs.is_(None), restore))
+        clauses.append(and_(which == target.id, _among(item, other, here, form=form)))
+    return or_(false(), *clauses)
+
+
+def _open(
+    reading: Reading, target: Tracker, other: FromClause, *, form: Form, behind: Behind
+) -> ColumnElement[bool]:
+    """Return the clause for linked items that the actor may view, and on which they may do what the right asks."""
+    actions = dict.fromkeys(("view", behind[-1][2]))
+    return and_(*(_where(reading, each, target, table=other, form=form, behind=behind) for each in actions))
+
+
+def _among(
+    column: ColumnElement[Any], other: FromClause, open_: ColumnElement[bool], *, form: Form
+) -> ColumnElement[bool]:
     if form == "set":
-        return column.in_(select(other.c.id).where(seen))
-    return exists(select(other.c.id).where(other.c.id == column, seen))
+        return column.in_(select(other.c.id).where(open_))
+    return exists(select(other.c.id).where(other.c.id == column, open_))

@@ -48,6 +48,11 @@ class Rights:
         """Say whether `action` is granted on at least some items."""
         return bool(self.scopes_for(action, tracker))
 
+    def views_all(self, tracker: Tracker) -> bool:
+        """Say whether counts of a tracker's items tell nothing that the actor could not see; administrators may count."""
+        whole = "all" in self.scopes_for("view", tracker)
+        return whole and (self.unbounded or not tracker.definition.within)
+
     def level(self, each: BoundField) -> int:
         """Return HIDDEN, MASKED, READ or EDIT: the highest over the actor's groups."""
         if self.unbounded:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Container, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, FromClause
 
 from tracker.core.access.clauses import where
-from tracker.core.access.rights import readable
+from tracker.core.access.rights import readable, rights
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.store import trackers
@@ -46,6 +46,11 @@ class ActorScope:
     def user_id(self) -> int | None:
         """Who reads."""
         return self.reading.actor.user_id
+
+    @property
+    def group_ids(self) -> Sequence[int]:
+        """The groups of who reads, included ones too."""
+        return tuple(rights(self.reading).groups.values())
 
     @property
     def kept_by(self) -> Hashable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, FromClause, true
 
+from tracker.core.access.rights import rights
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.design.marks import as_system, marked
@@ -39,6 +40,7 @@ def system_scope(reading: Reading, kind: type[EngineScope] = EngineScope) -> Eng
         reading.house.zone,
         reading.actor.user_id,
         lambda field, text: blind(reading, field, text),
+        tuple(rights(reading).groups.values()),
     )
 
 

@@ -284,7 +284,7 @@ def change_sets(
     wanted = [each for each in seen if tracker in ("", each.key)]
     if tracker and not wanted:
         raise Unknown("tracker", tracker, [each.key for each in seen])
-    whole = [each.id for each in wanted if "all" in mine.scopes_for("view", each)]
+    whole = [each.id for each in wanted if mine.views_all(each)]
     here = touched.c.change_set_id == table.c.id
     shown: list[ColumnElement[bool]] = [
         exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))
@@ -325,7 +325,7 @@ def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, 
     found: dict[int, dict[str, Counts]] = {}
     for row in reading.execute(select(tables.touched).where(tables.touched.c.change_set_id.in_(list(ids)))):
         tracker = seen.get(row.tracker_id)
-        if tracker is None or not (row.change_set_id in own or "all" in mine.scopes_for("view", tracker)):
+        if tracker is None or not (row.change_set_id in own or mine.views_all(tracker)):
             continue
         counts = Counts(row.created, row.changed, row.trashed, row.restored)
         found.setdefault(row.change_set_id, {})[tracker.key] = counts

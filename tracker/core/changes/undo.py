@@ -235,7 +235,7 @@ def _told(change: ChangeSet, conflicts: list[Conflict]) -> list[Conflict]:
 def _open_ids(change: ChangeSet, tracker: Tracker, ids: list[int]) -> set[int]:
     """Return those of `ids` that the actor may view, or restore from the trash."""
     mine, table = rights(change), tracker.table
-    if mine.unbounded:
+    if mine.unbounded and not tracker.definition.within:
         return set(ids)
     seen: set[int] = set()
     view = and_(clauses.where(change, "view", tracker), table.c.deleted_cs.is_(None))

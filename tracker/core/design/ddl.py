@@ -150,6 +150,10 @@ def _indexes(change: ChangeSet, tracker: Tracker) -> dict[str, str]:
         if field.refers or (field.key in asked_for and not _is_too_long(field)):
             terms = index_terms(field, dialect) if field.sortable else f"{field.compared.name}, id"
             wanted[f"ix_{name}"] = f"({terms}){live}"
+        if field.type.to_any and not field.sealed:
+            parts = {each.part.name: each.name for each in field.columns}
+            which, item = field.type.to_any
+            wanted[f"ix_{name}_to"] = f"({parts[item]}, {parts[which]}, id){live}"
     return {
         name: f"CREATE {'UNIQUE ' if name.startswith('uq') else ''}INDEX {name} ON {table} {rest}"
         for name, rest in wanted.items()

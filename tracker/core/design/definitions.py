@@ -127,6 +127,9 @@ class TrackerDef(Definition):
     help: str = ""
     name: tuple[str, ...] = ()  # fields that make an item's shown name
     behaviors: tuple[str, ...] = ()
+    within: str = (
+        ""  # an expression; items for which it is not true are not there, for administrators neither
+    )
     menu: str = ""  # heading in the menu
     position: int = 0
     retired: bool = False
@@ -152,7 +155,7 @@ class GrantDef(Definition):
     kind = "grant"
     version = "grants"
 
-    scopes: tuple[str, ...] = ()  # all, own, group, linked:FIELD, where:EXPRESSION; they add up
+    scopes: tuple[str, ...] = ()  # all, own, group, linked:FIELD[:ACTION], where:EXPRESSION; they add up
 
     @property
     def tracker(self) -> str:

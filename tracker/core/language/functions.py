@@ -266,3 +266,15 @@ def _years_between(call: Call) -> Value:
 @function("current_user()", "The user who reads. The brackets may be left out.", group="People")
 def _current_user(_call: Call) -> Value:
     return Value(scope.current_user(), Kind.REF, target="user", closed=True)
+
+
+@function(
+    "member_of(group)",
+    "Whether the user who reads is in the group, or in one that includes it.",
+    group="People",
+)
+def _member_of(call: Call) -> Value:
+    value = call.value(0)
+    if value.kind is not Kind.REF or value.target != "group":
+        raise call.refused(0, _("a group"), value)
+    return Value(value.sql.in_(scope.current_groups()), Kind.BOOLEAN)

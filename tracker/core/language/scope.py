@@ -7,7 +7,7 @@ without them fails instead of answering for somebody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
@@ -51,6 +51,10 @@ class Scope(Protocol):
         """The user who reads; None where nobody is signed in."""
 
     @property
+    def group_ids(self) -> Sequence[int]:
+        """The groups of that user, included ones too."""
+
+    @property
     def kept_by(self) -> Hashable:
         """Everything that `readable` and `visible` depend on; None: compiled expressions are not kept.
 
@@ -87,6 +91,7 @@ class SystemScope:
     zone: str = "UTC"
     user_id: int | None = None
     blind_index: Callable[[BoundField, str], str] | None = None
+    group_ids: Sequence[int] = ()
 
     @property
     def kept_by(self) -> Hashable:
@@ -142,6 +147,13 @@ def now() -> BindParameter[Any]:
 def current_user() -> BindParameter[Any]:
     """Return the parameter for the id of the user who reads."""
     return late("user", Id, lambda scope: scope.user_id)
+
+
+def current_groups() -> BindParameter[Any]:
+    """Return the parameter for the ids of the groups of the user who reads: a list, for IN."""
+    key = f"{_PREFIX}groups"
+    _MAKERS.setdefault(key, lambda scope: sorted(scope.group_ids))
+    return bindparam(key, type_=Id, required=True, expanding=True)
 
 
 def day_start(*, days: int) -> BindParameter[Any]:

@@ -54,6 +54,8 @@ def broken(trackers: Trackers) -> Mapping[str, Message]:
 def _conditions(tracker: Tracker) -> Iterator[tuple[str, str]]:
     for rule in tracker.definition.rules:
         yield f"the rule “{rule.message}” of {tracker.title}", rule.check
+    if tracker.definition.within:
+        yield f"what is open of {tracker.title}", tracker.definition.within
     for view in tracker.definition.views:
         if view.filter.strip():
             yield f"the view {view.title} of {tracker.title}", view.filter

@@ -38,7 +38,7 @@ def with_behaviors(workspace: Workspace, before: Design, after: Design) -> Desig
                 for action, granted in body.get("grants", {}).items():
                     had = {each.key for each in _having(before, action, former)}
                     new = [each for each in _having(after, action, users) if each.key not in had]
-                    after = after.with_(*(_granted(each, key, granted) for each in new))
+                    after = after.with_(*(_granted(each, key, granted, workspace.types) for each in new))
             elif former and key in after.by_key:
                 after = after.with_(replace(after.by_key[key], retired=True))
     return after
@@ -81,21 +81,29 @@ def _brought(design: Design, key: str, body: Mapping[str, Any], types: TypeRegis
         return compose(design, pieces, {})
     there = {each.key for each in held.fields}
     lacking = [each for each in pieces if each.kind == "field" and each.key not in there]
-    if not lacking and not held.retired:
+    within = held.within or next(
+        (each.body.get("within", "") for each in pieces if each.kind == "tracker"), ""
+    )
+    if not lacking and not held.retired and within == held.within:
         return design
-    return compose(design.with_(replace(held, retired=False)), lacking, {})
+    return compose(design.with_(replace(held, retired=False, within=within)), lacking, {})
 
 
 def _pieces(key: str, body: Mapping[str, Any], types: TypeRegistry) -> Sequence[Piece]:
-    problems = Problems()
-    plain = {"trackers": {key: {name: each for name, each in body.items() if name != "grants"}}}
-    top = Entries(_node(plain, Place(f"behavior of {key}")), "a behavior", problems)
-    found = PieceReader(types, problems).read(top)
-    problems.check()
+    found = _read(key, {name: each for name, each in body.items() if name != "grants"}, types)
     return [
         replace(each, body={**each.body, "position": LAST}) if each.kind == "tracker" else each
         for each in found
     ]
+
+
+def _read(key: str, body: Mapping[str, Any], types: TypeRegistry) -> Sequence[Piece]:
+    """Return the pieces of a tracker that a behavior writes as a profile would."""
+    problems = Problems()
+    top = Entries(_node({"trackers": {key: body}}, Place(f"behavior of {key}")), "a behavior", problems)
+    found = PieceReader(types, problems).read(top)
+    problems.check()
+    return found
 
 
 def _node(value: Any, place: Place) -> Node:
@@ -109,13 +117,14 @@ def _node(value: Any, place: Place) -> Node:
 # -- who may do what with them ----------------------------------------------------------------
 
 
-def _granted(group: GroupDef, key: str, granted: Mapping[str, str]) -> GroupDef:
+def _granted(group: GroupDef, key: str, granted: Mapping[str, Any], types: TypeRegistry) -> GroupDef:
     """Return a group with rights in the tracker of that key, beside those that it has there."""
     there = {each.key for each in group.grants}
+    given = _read(key, {"title": key, "grants": {group.key: granted}}, types)
     new = tuple(
-        GrantDef(key=f"{key}:{action}", scopes=(scope,))
-        for action, scope in granted.items()
-        if f"{key}:{action}" not in there
+        GrantDef(key=each.key, scopes=tuple(each.body.get("scopes", ())))
+        for each in given
+        if each.kind == "grant" and each.key not in there
     )
     return replace(group, grants=(*group.grants, *new))
 

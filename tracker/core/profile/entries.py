@@ -12,7 +12,7 @@ from tracker.i18n import Message, _
 
 LONGEST = 10_000  # characters of one text
 LONG = frozenset(
-    {"help", "summary", "filter", "text", "show_if", "check", "message"}
+    {"help", "summary", "filter", "text", "show_if", "check", "message", "within"}
 )  # may have several lines
 
 

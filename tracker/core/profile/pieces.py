@@ -87,6 +87,7 @@ class PieceReader:
             "name": entries.words("name"),
             "behaviors": entries.words("behaviors"),
             "menu": entries.text("menu"),
+            "within": entries.text("within"),
             "position": None if extends else position,
         }
         was = tuple(entries.words("was") or ())
@@ -200,18 +201,30 @@ class PieceReader:
         return [scope for each in nodes if (scope := self._scope(each)) not in ("", "none")]
 
     def _scope(self, node: Node) -> str:
-        if isinstance(node.value, dict) and len(node.value) == 1:
-            ((name, inner),) = node.entries.items()
-            if name in ("linked", "where") and isinstance(inner.value, str):
-                return f"{name}:{inner.raw}"
+        if isinstance(node.value, dict) and node.entries:
+            given = {name: each.raw for name, each in node.entries.items() if isinstance(each.value, str)}
+            if len(node.entries) == len(given) and (scope := _leaning(**given)):
+                return scope
         elif isinstance(node.value, str) and node.value in SCOPES:
             return node.value
         near = hint(node.raw, SCOPES)
         message = _(
-            "A scope is all, own, group, none, {linked: FIELD} or {where: EXPRESSION}.%(near)s", near=near
+            "A scope is all, own, group, none, {linked: FIELD}, {linked: FIELD, may: ACTION}"
+            " or {where: EXPRESSION}.%(near)s",
+            near=near,
         )
         self.problems.add(node.place, message)
         return ""
+
+
+def _leaning(**given: str) -> str:
+    """Return the scope of a mapping: {where: ...}, {linked: ...} or {linked: ..., may: ...}; empty for any other."""
+    names, action = set(given), given.get("may", "view")
+    if names == {"where"}:
+        return f"where:{given['where']}"
+    if names not in ({"linked"}, {"linked", "may"}) or action not in ACTIONS:
+        return ""
+    return f"linked:{given['linked']}" + (f":{action}" if action != "view" else "")
 
 
 def stripped(kind: str, body: Body) -> Body:

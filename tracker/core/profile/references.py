@@ -67,6 +67,7 @@ class References:
             elif field.sealed or field.many or field.computed:
                 label = field.label
                 self.problems.add(node.place, _("%(label)s cannot be part of an item's name.", label=label))
+        self._condition(piece.node.entries.get("within"), self.trackers.by_key[piece.key])
 
     def _field(self, piece: Piece) -> None:
         tracker = self.trackers.by_key[piece.parent]
@@ -115,7 +116,7 @@ class References:
             self._condition(node.entries.get("where"), tracker)
             link = node.entries.get("linked")
             if link is not None:
-                self._link(link, tracker, ("link", "links"))
+                self._link(link, tracker, ("link", "links"), to_any=True)
 
     def _computed(self, piece: Piece) -> None:
         """Refuse a computed field that has no value, or needs itself."""
@@ -191,9 +192,13 @@ class References:
         if far is not None:
             self._names(field, "field", far.fields)
 
-    def _link(self, node: Node, tracker: Tracker, types: tuple[str, ...]) -> bool:
-        """Check that a name is a link of the tracker."""
-        known = [key for key, each in tracker.fields.items() if each.definition.type in types]
+    def _link(self, node: Node, tracker: Tracker, types: tuple[str, ...], *, to_any: bool = False) -> bool:
+        """Check that a name is a link of the tracker, of these types or, if `to_any`, to items of many trackers."""
+        known = [
+            key
+            for key, each in tracker.fields.items()
+            if each.definition.type in types or (to_any and each.type.to_any)
+        ]
         if node.raw in known:
             return True
         if node.raw in tracker.fields:

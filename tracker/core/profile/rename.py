@@ -146,11 +146,13 @@ def _group(group: GroupDef, names: Renames) -> GroupDef:
 
 def _grant(grant: GrantDef, names: Renames) -> GrantDef:
     tracker = names.tracker(grant.tracker)
-    scopes = tuple(
-        f"linked:{names.child('field', tracker, scope[7:])}" if scope.startswith("linked:") else scope
-        for scope in grant.scopes
-    )
-    return replace(grant, key=_grant_key(grant.key, names), scopes=scopes)
+
+    def of(scope: str) -> str:
+        kind, _colon, rest = scope.partition(":")
+        key, colon, action = rest.partition(":")
+        return f"linked:{names.child('field', tracker, key)}{colon}{action}" if kind == "linked" else scope
+
+    return replace(grant, key=_grant_key(grant.key, names), scopes=tuple(map(of, grant.scopes)))
 
 
 def _grant_key(key: str, names: Renames) -> str:

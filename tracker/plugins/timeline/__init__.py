@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tracker.api import Behavior, FieldType, Panel, PanelContext, PluginInfo, _, hookimpl
 from tracker.plugins.timeline.about import AboutField
-from tracker.plugins.timeline.note import BEHAVIOR, NAME
+from tracker.plugins.timeline.behavior import BEHAVIOR, NAME
 
 if TYPE_CHECKING:
     from flask import Blueprint

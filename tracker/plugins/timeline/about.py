@@ -46,10 +46,12 @@ class AboutField(FieldType):
     kind = Kind.PARTS
     sortable = False
     encryptable = False  # what is sealed cannot be joined
+    to_any = ("tracker", "item")
+    to_behavior = "timeline"
     good = ("3:17", {"tracker": 3, "item": 17}, About(3, 17), None)
     bad = {"3": "type", "0:1": "type", 7: "type", "a:b": "type", (1, 2, 3): "type"}
 
-    # The first column holds both numbers as text: an index stands on it, and without this plugin it is shown.
+    # The first column holds both numbers as text: without this plugin it is shown.
     def columns(self) -> tuple[Part, ...]:
         return (Part(), Part("tracker", Storage.INTEGER), Part("item", Storage.INTEGER))
 

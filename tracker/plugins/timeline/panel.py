@@ -22,22 +22,13 @@ from tracker.api import (
     trackers,
 )
 from tracker.plugins.timeline.about import About
-from tracker.plugins.timeline.note import (
-    EVERYONE,
-    GROUP,
-    ME,
-    MOST_ANSWERS,
-    Asked,
-    Place,
-    find_notes,
-    groups_of,
-    may_mend,
-    note_tracker,
-    place_of,
-)
+from tracker.plugins.timeline.behavior import EVERYONE, GROUP, ME
+from tracker.plugins.timeline.note import Asked, Place, find_notes, note_tracker, place_of
+from tracker.plugins.timeline.writing import groups_of, mendable
 
 ICONS = {"call": "phone", "meeting": "users", "letter": "mail", "email": "at", "comment": "message"}
 BESIDE, PAGE = 10, 30
+MOST_ANSWERS = 200
 LONG, START = 700, 450  # longer texts show their start, and the rest on request
 
 
@@ -57,7 +48,7 @@ class Shown:
     seen_by: str  # empty: everyone
     pinned: bool
     may_mend: bool
-    about: About
+    about: About | None  # None: hidden from the reader
     answers: Sequence[Shown] = ()
 
 
@@ -100,11 +91,9 @@ def notes_about(
 ) -> Notes:
     """Return notes about an item: pinned ones first, then the newest, with their answers."""
     about = About(place.tracker.id, place.item.id)
-    mark = read_mark(older)
-    pinned = [] if mark else find_notes(reading, Asked(about, pinned=True, limit=PAGE))
-    found = find_notes(reading, Asked(about, older=mark, pinned=False, limit=limit + 1))
-    more, found = len(found) > limit, found[:limit]
-    firsts = [*pinned, *found]
+    pinned = [] if older else find_notes(reading, Asked(about, pinned=True, limit=PAGE)).items
+    found = find_notes(reading, Asked(about, older=older, pinned=False, limit=limit))
+    firsts = [*pinned, *found.items]
     answers = answers_to(reading, firsts)
     shown = shown_notes(reading, [*firsts, *answers], place)
     by_id = {each.id: each for each in shown[: len(firsts)]}
@@ -115,8 +104,8 @@ def notes_about(
         place,
         (box or box_for(reading)) if place.may_comment else None,
         list(by_id.values()),
-        mark_of(found[-1]) if more else "",
-        older if mark else "",
+        found.next or "",
+        older,
     )
 
 
@@ -128,7 +117,7 @@ def answers_to(reading: Reading, notes: Sequence[Item]) -> list[Item]:
     """Return the answers to notes that the actor may see."""
     if not notes:
         return []
-    return find_notes(reading, Asked(answers=[each.id for each in notes], limit=MOST_ANSWERS))
+    return find_notes(reading, Asked(answers=[each.id for each in notes], limit=MOST_ANSWERS)).items
 
 
 def shown_notes(reading: Reading, notes: Sequence[Item], place: Place | None = None) -> list[Shown]:
@@ -138,16 +127,18 @@ def shown_notes(reading: Reading, notes: Sequence[Item], place: Place | None = N
     groups = {each.id: each.title for each in trackers(reading).design.groups}
     me, reader = rights(reading).user_id, reading.actor.reader
     kind, text = note.all_fields["kind"], note.all_fields["text"]
+    ids = [each.id for each in notes]
+    mending = mendable(reading, ids) if place is not None and place.live else set[int]()
     found = []
     for each in notes:
-        start, rest = cut(text.format(each.values["text"], reader))
+        start, rest = cut("" if each.values["text"] is None else text.format(each.values["text"], reader))
         mine = me is not None and each.owner_id == me
         seen_by = each.values["seen_by"]
         only = "Only you" if mine else "Only its writer"
         found.append(
             Shown(
                 each.id,
-                kind.format(each.values["kind"], reader),
+                "" if each.values["kind"] is None else kind.format(each.values["kind"], reader),
                 ICONS.get(each.values["kind"], "note"),
                 people.get(each.owner_id or 0, ""),
                 mine,
@@ -155,9 +146,9 @@ def shown_notes(reading: Reading, notes: Sequence[Item], place: Place | None = N
                 start,
                 rest,
                 _tags(each.values["tags"]),
-                {EVERYONE: "", GROUP: groups.get(each.group_id or 0, "A group")}.get(seen_by, only),
+                {EVERYONE: "", GROUP: groups.get(each.group_id or 0, "A group"), ME: only}.get(seen_by, ""),
                 each.values["pinned"] is True,
-                place is not None and may_mend(reading, each, place),
+                each.id in mending,
                 each.values["about"],
             )
         )
@@ -197,31 +188,12 @@ def box_for(
 def abouts(reading: Reading, notes: Sequence[Item]) -> dict[About, tuple[str, str]]:
     """Return key and name of what notes are about, as far as the actor may view it."""
     by_tracker: dict[int, set[int]] = {}
-    for each in notes:
-        by_tracker.setdefault(each.values["about"].tracker, set()).add(each.values["about"].item)
+    for about in (each.values["about"] for each in notes):
+        if isinstance(about, About):  # not one that is hidden
+            by_tracker.setdefault(about.tracker, set()).add(about.item)
     found = {}
     for tracker_id, ids in by_tracker.items():
         tracker = trackers(reading).by_id[tracker_id]
         for item_id, name in names_of_items(reading, tracker, ids).items():
             found[About(tracker_id, item_id)] = (tracker.key, name)
     return found
-
-
-# -- marks of pages ---------------------------------------------------------------------------
-
-
-def mark_of(note: Item) -> str:
-    """Return the mark after which the next page begins."""
-    happened = note.values["happened"]
-    return f"{happened.isoformat()}_{note.id}" if isinstance(happened, datetime) else ""
-
-
-def read_mark(text: str) -> tuple[datetime, int] | None:
-    """Return what a mark says; None for anything else."""
-    when, _line, number = text[:60].rpartition("_")
-    try:
-        moment = datetime.fromisoformat(when)
-    except ValueError:
-        return None
-    fits = moment.tzinfo is not None and number.isascii() and number.isdigit() and len(number) < 19
-    return (moment, int(number)) if fits else None

@@ -11,17 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from tracker.api import Forbidden, Invalid, Item, Message, NotFound, Reading, Stale, _, get_item, trackers
 from tracker.plugins.timeline import note as notes
-from tracker.plugins.timeline.note import Asked, Draft, Kept, Place
-from tracker.plugins.timeline.panel import (
-    BESIDE,
-    PAGE,
-    abouts,
-    box_for,
-    mark_of,
-    notes_about,
-    read_mark,
-    shown_notes,
-)
+from tracker.plugins.timeline import writing
+from tracker.plugins.timeline.behavior import GROUP
+from tracker.plugins.timeline.note import Asked, Place
+from tracker.plugins.timeline.panel import BESIDE, PAGE, abouts, box_for, notes_about, shown_notes
+from tracker.plugins.timeline.writing import Draft, Kept
 
 bp = Blueprint("timeline", __name__, template_folder="templates")
 
@@ -31,15 +25,13 @@ def show_all() -> ResponseReturnValue:
     """Show the notes that one may read, newest first, or those with some words."""
     reading: Reading = g.reading()
     text = request.args.get("q", "")[:200]
-    mark = read_mark(request.args.get("older", ""))
-    found = notes.find_notes(reading, Asked(text=text, older=mark, limit=PAGE + 1))
-    more, found = len(found) > PAGE, found[:PAGE]
+    found = notes.find_notes(reading, Asked(text=text, older=request.args.get("older", ""), limit=PAGE))
     return render_template(
         "timeline/all.html",
-        shown=shown_notes(reading, found),
-        named=abouts(reading, found),
+        shown=shown_notes(reading, found.items),
+        named=abouts(reading, found.items),
         text=text,
-        older=mark_of(found[-1]) if more else "",
+        older=found.next or "",
     )
 
 
@@ -68,7 +60,7 @@ def keep(key: str, item_id: int) -> ResponseReturnValue:
     """Keep what was written about an item; what is wrong is told, with the text still in the box."""
     draft = _draft()
     try:
-        kept = notes.keep_note(g.workspace, g.actor, (key, item_id), draft)
+        kept = writing.keep_note(g.workspace, g.actor, (key, item_id), draft)
     except Invalid as error:
         with g.workspace.read(g.actor) as reading:
             place = notes.find_place(reading, key, item_id)
@@ -92,7 +84,7 @@ def change(note_id: int) -> ResponseReturnValue:
     place = notes.place_of_note(reading, held)
     draft = _draft(held, reading)
     try:
-        kept = notes.change_note(
+        kept = writing.change_note(
             g.workspace, g.actor, note_id, draft, version=_number(request.form.get("version", ""))
         )
     except (Invalid, Stale) as error:
@@ -111,7 +103,7 @@ def trash(note_id: int) -> ResponseReturnValue:
     """Move a note to the trash."""
     reading: Reading = g.reading()
     place = notes.place_of_note(reading, notes.find_note(reading, note_id))
-    kept = notes.trash_note(g.workspace, g.actor, note_id)
+    kept = writing.trash_note(g.workspace, g.actor, note_id)
     return _done(kept, _("Moved to the trash."), place.tracker.key, place.item.id)
 
 
@@ -145,8 +137,8 @@ def _sentences(error: Invalid) -> list[str]:
 def _typed(reading: Reading, held: Item) -> Mapping[str, str]:
     """Return a note as its form shows it."""
     values = held.values
-    group = next((each.key for each in notes.groups_of(reading) if each.id == held.group_id), "")
-    seen_by = f"{notes.GROUP}:{group}" if values["seen_by"] == notes.GROUP and group else values["seen_by"]
+    group = next((each.key for each in writing.groups_of(reading) if each.id == held.group_id), "")
+    seen_by = f"{GROUP}:{group}" if values["seen_by"] == GROUP and group else values["seen_by"]
     happened = values["happened"]
     if isinstance(happened, datetime):  # not one that is masked
         happened = happened.astimezone(reading.actor.reader.zone).strftime("%Y-%m-%dT%H:%M")
@@ -167,12 +159,12 @@ def _form(
     reading: Reading, held: Item, typed: Mapping[str, str] | None = None, wrong: list[str] | None = None
 ) -> str:
     place = notes.place_of_note(reading, held)
-    if not notes.may_mend(reading, held, place):
+    if not place.live or held.id not in writing.mendable(reading, [held.id]):
         raise Forbidden("change", "this note")
     box = box_for(reading, typed or _typed(reading, held), wrong or ())
     readers = list(box.readers)
-    if box.typed.get("seen_by") == notes.GROUP:
-        readers.append((notes.GROUP, "Another group, as now"))
+    if box.typed.get("seen_by") == GROUP:
+        readers.append((GROUP, "Another group, as now"))
     return render_template(
         "timeline/change.html",
         box=box,

@@ -146,8 +146,11 @@ def _choices(
     found = list(SCOPES)
     for each in design.tracker(tracker).fields if tracker != "*" else ():
         if not each.retired and _is_link(each):
-            given = [f"linked:{each.key}", *(f"linked:{each.key}:{more}" for more in LEANING.get(action, ()))]
-            found += [(scope, in_words((scope,)).capitalize()) for scope in given]
+            found.append((f"linked:{each.key}", f"With {_leaning(each.label, '')}"))
+            found += [
+                (f"linked:{each.key}:{more}", f"With {_leaning(each.label, more)}")
+                for more in LEANING.get(action, ())
+            ]
     held = _text(grant)
     if held and held not in {value for value, _words in found}:
         found.append((held, in_words(grant.scopes if grant else ())))
@@ -161,15 +164,18 @@ def in_words(scopes: tuple[str, ...]) -> str:
     for scope in scopes:
         kind, _colon, rest = scope.partition(":")
         key, _colon, action = rest.partition(":")
-        can = f"may {MAY.get(action, action)}" if action else "see"
-        words = {"where": f"where {rest}", "linked": f"with a {key} that they {can}"}
+        words = {"where": f"where {rest}", "linked": f"with {_leaning(key, action)}"}
         parts.append(words.get(kind) or known.get(scope, scope))
     return ", and ".join(parts)
 
 
+def _leaning(name: str, action: str) -> str:
+    return f"a {name} they {f'may {MAY.get(action, action)}' if action else 'see'}"
+
+
 def _is_link(field: FieldDef) -> bool:
-    types = g.workspace.types
-    return field.type in ("link", "links") or (field.type in types and bool(types[field.type].to_any))
+    cls = g.workspace.types.find(field.type)
+    return cls is not None and (cls.name in ("link", "links") or cls.to_any is not None)
 
 
 def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
