@@ -15,7 +15,6 @@ from tracker.fields.base import TextDialect
 from tracker.fields.dates import Date, Moment
 from tracker.fields.numbers import Decimal as DecimalField
 from tracker.fields.numbers import Integer, Money, YesNo
-from tracker.fields.rounding import rounded, shares
 from tracker.i18n import PLAIN, Reader
 
 # -- numbers ------------------------------------------------------------------------------------
@@ -102,33 +101,6 @@ def test_money_refuses_fractions_and_other_currencies():
     assert code_of(Money(), "CHF 5") == "currency"
     assert Money().judge_text("1.234,50 €", GERMAN) == Decimal("1234.50")
     assert Money({"currency": "RSD"}).format(Decimal("0.50"), PLAIN).endswith("0.50")
-
-
-def test_rounding_goes_away_from_zero():
-    assert [rounded(Decimal(text)) for text in ("0.125", "-0.125", "0.124")] == [
-        Decimal("0.13"),
-        Decimal("-0.13"),
-        Decimal("0.12"),
-    ]
-
-
-@given(st.integers(-(10**12), 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
-def test_shares_sum_to_the_whole(cents, weights):
-    if not any(weights):
-        weights[0] = 1
-    total = Decimal(cents).scaleb(-2)
-    parts = shares(total, weights)
-    assert sum(parts) == total
-    exact = [total * weight / sum(weights) for weight in weights]
-    assert all(abs(part - fair) < Decimal("0.0101") for part, fair in zip(parts, exact, strict=True))
-
-
-def test_shares_of_equal_weight_favour_the_first():
-    assert shares(Decimal("100.00"), [1, 1, 1]) == [Decimal("33.34"), Decimal("33.33"), Decimal("33.33")]
-    with pytest.raises(ValueError, match="Weights"):
-        shares(Decimal(1), [0, 0])
-    with pytest.raises(ValueError, match="decimals"):
-        shares(Decimal("0.001"), [1])
 
 
 @pytest.mark.parametrize(("text", "value"), [("JA", True), ("x", True), ("0", False), ("Nein", False)])

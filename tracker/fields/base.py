@@ -54,7 +54,6 @@ class TextDialect:
     decimal: str = "."
     country: str = ""  # ISO 3166 code for phone numbers without +, and addresses without a country
     zone: str = "UTC"  # for moments without an offset
-    formulas_neutralised: bool = False  # cells that start with ' before = + - @ lose it
 
 
 CANONICAL = TextDialect()

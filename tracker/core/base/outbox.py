@@ -173,12 +173,6 @@ def list_jobs(
     return [_job(row) for row in connection.execute(query)]
 
 
-def find_job(connection: Connection, job_id: int) -> Job | None:
-    """Return the job of that id, or None."""
-    row = connection.execute(select(*_COLUMNS).where(table.c.id == job_id)).first()
-    return None if row is None else _job(row)
-
-
 def count_jobs(connection: Connection) -> dict[str, int]:
     """Return the number of jobs in each state."""
     rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))

@@ -299,22 +299,3 @@ Index(
     sqlite_where=definition.c.dropped_cs.is_(None),
     postgresql_where=definition.c.dropped_cs.is_(None),
 )
-
-_SQLITE_WORDS = """
-CREATE VIRTUAL TABLE sys_search_words USING fts5(
-  body, content='sys_search', content_rowid='key', tokenize='unicode61 remove_diacritics 0', prefix='2 3')
-;
-CREATE TRIGGER sys_search_insert AFTER INSERT ON sys_search BEGIN
-  INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END
-;
-CREATE TRIGGER sys_search_delete AFTER DELETE ON sys_search BEGIN
-  INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body); END
-;
-CREATE TRIGGER sys_search_update AFTER UPDATE ON sys_search BEGIN
-  INSERT INTO sys_search_words(sys_search_words, rowid, body) VALUES ('delete', old.key, old.body);
-  INSERT INTO sys_search_words(rowid, body) VALUES (new.key, new.body); END
-"""
-_POSTGRESQL_WORDS = (
-    "CREATE INDEX ix_sys_search_words ON sys_search USING gin (array_to_tsvector(string_to_array(body, ' ')))"
-)
-SEARCH_DDL = {"sqlite": tuple(_SQLITE_WORDS.split("\n;\n")), "postgresql": (_POSTGRESQL_WORDS,)}

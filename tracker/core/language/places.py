@@ -11,12 +11,10 @@ from sqlalchemy import ColumnElement, FromClause, true
 from tracker.core.base import tables
 from tracker.core.base.sqlite_functions import LARGEST
 from tracker.core.design.bound import BoundField, Physical, Tracker
-from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope
 from tracker.core.language.values import Form, Step, Value
 from tracker.fields.base import Kind
 from tracker.fields.storage import Storage
-from tracker.i18n import _
 
 SYSTEM_NAMES = ("id", "created_at", "updated_at", "created_by", "updated_by", "owner", "group")
 _STORAGE_KINDS = {
@@ -136,11 +134,6 @@ def part_names(each: BoundField) -> list[str]:
 
 def _part(each: BoundField, name: str) -> Physical | None:
     return next((physical for physical in each.columns if physical.part.name == name), None)
-
-
-def no_path(name: str, spot: int | None, text: str) -> ExpressionError:
-    """Return the refusal of a path through something that leads nowhere."""
-    return ExpressionError(_("“%(name)s” leads to no other item.", name=name), text=text, offset=spot)
 
 
 def readable_keys(scope: Scope, place: Place) -> Sequence[str]:

@@ -50,7 +50,6 @@ def dialect_of(reading: Reading, bound: Bound) -> TextDialect:
             mapping.decimal or ".",
             mapping.country,
             mapping.zone or "UTC",
-            formulas_neutralised=True,
         )
     days, numbers = _Evidence(), _Evidence()
     date_places, number_places = _places(bound)
@@ -67,7 +66,6 @@ def dialect_of(reading: Reading, bound: Bound) -> TextDialect:
         decimal=mapping.decimal or _decimal(bound, numbers),
         country=mapping.country or house.country,
         zone=mapping.zone or house.zone,
-        formulas_neutralised=True,
     )
 
 

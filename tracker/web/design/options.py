@@ -20,7 +20,6 @@ from tracker.fields.options import NEW_TONES, Day, Name, Option, OptionList
 from tracker.fields.places import country_names
 from tracker.web.forms.typed import line, lines
 
-BLANK_ROWS = 3
 END = "."  # in "may become": nothing, it ends here
 LABELS = {
     "add": "People may add the target on the fly",
