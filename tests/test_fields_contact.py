@@ -13,7 +13,7 @@ from tracker.errors import Invalid
 from tracker.fields.address import Address, AddressField
 from tracker.fields.base import TextDialect
 from tracker.fields.contact import Emails, Phones, Url
-from tracker.fields.places import Country
+from tracker.fields.countries import Country
 from tracker.i18n import Reader
 
 

@@ -16,8 +16,8 @@ from tracker.core.design.definitions import GroupDef, TrackerDef
 from tracker.core.design.difference import difference
 from tracker.core.design.store import read_design, trackers
 from tracker.core.items.write import create_item
+from tracker.core.profile.applied import applied_profiles
 from tracker.core.profile.apply import apply
-from tracker.core.profile.kept import applied_profiles
 from tracker.core.profile.plan import plan
 from tracker.core.profile.problems import ProfileError
 from tracker.core.profile.read import Ground, read_profile_text

@@ -15,9 +15,9 @@ from tracker.core.base.actor import NOBODY, system
 from tracker.core.changes.undo import undo
 from tracker.core.design.store import trackers
 from tracker.core.items.write import change_item, create_item
+from tracker.core.profile.applied import applied_profiles
 from tracker.core.profile.apply import apply
 from tracker.core.profile.demo import clear_demo, load_demo
-from tracker.core.profile.kept import applied_profiles
 from tracker.core.profile.plan import plan
 from tracker.core.profile.problems import ProfileError
 from tracker.core.profile.read import Ground, read_profile

@@ -32,8 +32,8 @@ def profile() -> None:
 @pass_cli
 def list_profiles(cli: Cli, *, as_json: bool) -> None:
     """List the profiles that come with Tracker, and those that are applied."""
+    from tracker.core.profile.applied import applied_profiles
     from tracker.core.profile.files import shipped
-    from tracker.core.profile.kept import applied_profiles
 
     with cli.workspace.read(cli.actor) as reading:
         applied = {name: each for name, each in applied_profiles(reading).items() if not each.undone}
@@ -125,7 +125,7 @@ def read(cli: Cli, name: str) -> Profile:
 
 def apply_if_new(cli: Cli, name: str, answers: Iterable[str]) -> None:
     """Apply a profile unless it is applied; then it stays as its admins have it."""
-    from tracker.core.profile.kept import applied_profiles
+    from tracker.core.profile.applied import applied_profiles
 
     found = read(cli, name)
     with cli.workspace.read(cli.actor) as reading:
@@ -143,8 +143,8 @@ def apply_if_new(cli: Cli, name: str, answers: Iterable[str]) -> None:
 
 def load_demo_if_new(cli: Cli, name: str) -> None:
     """Load the demo data of a profile unless they are there."""
+    from tracker.core.profile.applied import applied_profiles
     from tracker.core.profile.demo import load_demo
-    from tracker.core.profile.kept import applied_profiles
 
     found = read(cli, name)
     with cli.workspace.read(cli.actor) as reading:

@@ -7,11 +7,11 @@ from tracker.fields.base import FieldType
 from tracker.fields.choices import Choice, Choices, Status, Tags
 from tracker.fields.computed import BackLinks, Count, Formula, Lookup, Rollup
 from tracker.fields.contact import Emails, Phones, Url
+from tracker.fields.countries import Country, Language
 from tracker.fields.dates import Date, Moment
 from tracker.fields.links import Link, Links
 from tracker.fields.numbers import Decimal, Integer, Money, YesNo
 from tracker.fields.people import Autonumber, File, Group, User
-from tracker.fields.places import Country, Language
 from tracker.fields.secrets import Iban, Secret
 from tracker.fields.text import Line, Paragraph
 

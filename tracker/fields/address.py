@@ -13,9 +13,9 @@ from marshmallow import fields as options
 
 from tracker.errors import Invalid
 from tracker.fields.base import CANONICAL, Control, FieldType, Kind, Part, TextDialect, joined, refuse_type
+from tracker.fields.countries import country_code, country_names
 from tracker.fields.folding import fold
 from tracker.fields.options import OptionsSchema
-from tracker.fields.places import country_code, country_names
 from tracker.fields.storage import Storage, Stored
 from tracker.fields.text import line_of, lines_of, plain, shown
 from tracker.i18n import PLAIN, Reader, _

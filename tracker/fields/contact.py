@@ -12,10 +12,10 @@ from marshmallow import fields
 
 from tracker.errors import Invalid
 from tracker.fields.base import Control, FieldType, Kind, Part, TextDialect, refuse_type
+from tracker.fields.countries import country_option
 from tracker.fields.folding import fold
 from tracker.fields.many import ManyValued
 from tracker.fields.options import OptionsSchema
-from tracker.fields.places import country_option
 from tracker.fields.storage import Storage, Stored
 from tracker.fields.text import line_of, plain, shown
 from tracker.i18n import PLAIN, Reader, _

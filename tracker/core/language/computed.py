@@ -8,7 +8,7 @@ from sqlalchemy import FromClause
 
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.language.compiler import Circle, Compiler, Shared
-from tracker.core.language.expression import Typed, checking_scope, kept, typed
+from tracker.core.language.expression import Typed, checking_scope, compiled_once, typed
 from tracker.core.language.places import Many, Place
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope, settled
@@ -35,7 +35,7 @@ def computed(  # noqa: PLR0917 - where and for whom, in the order of all functio
             raise ExpressionError(_("%(label)s holds many and has no single value.", label=field.label))
         return typed(found.scalar(), shared)
 
-    return kept(tracker, table, ("field", field.key, form), scope=scope, compile_=compile_)
+    return compiled_once(tracker, table, ("field", field.key, form), scope=scope, compile_=compile_)
 
 
 def compute(field: BoundField, tracker: Tracker, table: FromClause, scope: Scope) -> Typed | None:

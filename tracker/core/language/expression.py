@@ -70,7 +70,7 @@ def compile_expression(
 
     :raises ExpressionError: it cannot be read, does not fit the tracker, or names what the reader may not see.
     """
-    return kept(
+    return compiled_once(
         tracker,
         table,
         (text, form),
@@ -79,7 +79,7 @@ def compile_expression(
     )
 
 
-def kept(
+def compiled_once(
     tracker: Tracker, table: FromClause, name: Hashable, *, scope: Scope, compile_: Callable[[], Typed]
 ) -> Typed:
     """Return what was compiled under a name for this table and scope, or compile it."""

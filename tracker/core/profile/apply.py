@@ -6,7 +6,7 @@ from tracker.core.access.configure import configure
 from tracker.core.access.rights import require_admin
 from tracker.core.base.house import save_setting
 from tracker.core.base.transaction import ChangeSet
-from tracker.core.profile.kept import Applied, keep
+from tracker.core.profile.applied import Applied, save_applied
 from tracker.core.profile.plan import ProfilePlan
 
 
@@ -33,4 +33,6 @@ def _remember(change: ChangeSet, plan: ProfilePlan) -> None:
         number = before.applied_cs
     else:
         number = change.id
-    keep(change, Applied(profile.name, profile.version, profile.text, plan.answers, plan.base, number))
+    save_applied(
+        change, Applied(profile.name, profile.version, profile.text, plan.answers, plan.base, number)
+    )

@@ -18,8 +18,8 @@ from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.trash import hold, links_to, needs_target, trash_items, trash_where, users_first
 from tracker.core.items.write import Placing, change_item, create_item
+from tracker.core.profile.applied import applied_profiles, save_demo
 from tracker.core.profile.events import Event, EventReader
-from tracker.core.profile.kept import applied_profiles, keep_demo
 from tracker.core.profile.problems import Problem, ProfileError
 from tracker.core.profile.read import Profile
 from tracker.errors import Refused, TrackerError, Unknown
@@ -51,7 +51,7 @@ def load_demo(workspace: Workspace, profile: Profile, *, progress: Progress | No
         reader = EventReader(trackers(reading), reading.today)
     events = reader.read(profile.demo)
     with workspace.change(actor, door="engine", kind="demo") as change:
-        keep_demo(change, profile.name, [])
+        save_demo(change, profile.name, [])
     loader = _Loader(workspace, profile.name, reader)
     try:
         return loader.load(events, progress or (lambda _done, _all: None))
@@ -85,11 +85,11 @@ class _Loader:
                 if change.written:
                     self.made.append(change.id)
                 if len(self.made) % _NOTED == 0:
-                    keep_demo(change, self.name, self.made)
+                    save_demo(change, self.name, self.made)
             done += len(together)
             progress(done, len(events))
         with self.workspace.change(system("demo"), door="engine", kind="demo") as change:
-            keep_demo(change, self.name, self.made)
+            save_demo(change, self.name, self.made)
         return self.made
 
     def _do(self, change: ChangeSet, event: Event) -> None:
@@ -126,7 +126,7 @@ def clear_demo(workspace: Workspace, actor: Actor, name: str) -> int:
             raise Unknown("applied profile", name, applied)
         ids = _demo_change_sets(change, name)
         if not ids:
-            keep_demo(change, name, None)
+            save_demo(change, name, None)
             return 0
         touched = select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id.in_(ids))
         known = trackers(change).by_id
@@ -139,7 +139,7 @@ def clear_demo(workspace: Workspace, actor: Actor, name: str) -> int:
         for tracker in users_first(change, among):
             clause = and_(tracker.table.c.id.in_(sorted(made[tracker.id])), clauses.as_system(tracker))
             cleared += trash_where(change, tracker, clause) if made[tracker.id] else 0
-        keep_demo(change, name, None)
+        save_demo(change, name, None)
         return cleared
 
 

@@ -10,9 +10,9 @@ from tracker.core.access.rights import require_admin
 from tracker.core.base.transaction import Reading
 from tracker.core.design.difference import Plan, Step, difference
 from tracker.core.profile.answers import judge_answers
+from tracker.core.profile.applied import EXTENDS, HOUSE, Applied, applied_profiles
 from tracker.core.profile.behaviors import with_behaviors
 from tracker.core.profile.compose import compose
-from tracker.core.profile.kept import EXTENDS, HOUSE, Applied, applied_profiles
 from tracker.core.profile.pieces import Piece
 from tracker.core.profile.problems import Problems
 from tracker.core.profile.read import Content, Ground, Profile

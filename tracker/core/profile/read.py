@@ -25,8 +25,8 @@ from tracker.core.profile.references import References
 from tracker.core.profile.rename import find_renames, rename
 from tracker.core.profile.tree import Node
 from tracker.errors import Unknown
+from tracker.fields.countries import country_names
 from tracker.fields.keys import is_key
-from tracker.fields.places import country_names
 from tracker.fields.registry import TypeRegistry
 from tracker.i18n import Message, _
 

@@ -13,9 +13,9 @@ from tracker.core.design.store import trackers
 from tracker.core.transfer.encodings import Unreadable
 from tracker.core.transfer.source import open_source
 from tracker.errors import Unknown
+from tracker.fields.countries import country_code
 from tracker.fields.folding import fold
 from tracker.fields.keys import key_for
-from tracker.fields.places import country_code
 from tracker.i18n import _
 
 MOST_GROUPS = 10_000

@@ -18,7 +18,7 @@ from tracker.core.items.write import Batch, Placing, change_item, create_items
 from tracker.core.transfer.binding import Bound, LinkTo
 from tracker.core.transfer.drafts import Draft, differences, meet, put_link, resolve
 from tracker.core.transfer.lookup import Finder
-from tracker.core.transfer.placing import places_for
+from tracker.core.transfer.ownership import placings_for
 from tracker.core.transfer.report import Tally
 from tracker.errors import Forbidden, Invalid, NotFound, Refused, Rejected, Stale
 from tracker.fields.folding import fold
@@ -88,7 +88,7 @@ class Store:
         with self.read() as reading:
             meet(reading, bound, good)
             good = [one for one in good if not one.reasons]
-            placing = places_for(reading, bound, good)
+            placing = placings_for(reading, bound, good)
             found = [one for one in good if one.item is not None]
             changed = [
                 (one, values)

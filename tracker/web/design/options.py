@@ -15,9 +15,9 @@ from werkzeug.datastructures import MultiDict
 from tracker.core.design.definitions import Design
 from tracker.fields.base import FieldType
 from tracker.fields.choices import State, StateList
+from tracker.fields.countries import country_names
 from tracker.fields.keys import key_for
 from tracker.fields.options import NEW_TONES, Day, Name, Option, OptionList
-from tracker.fields.places import country_names
 from tracker.web.forms.typed import line, lines
 
 END = "."  # in "may become": nothing, it ends here

@@ -24,7 +24,7 @@ from tracker.web.forms.because import asked_because, asked_by
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.forms.inputs import Input, Parts, Upload
 from tracker.web.forms.making import SHORT, country_choices, draws, form_data, make_input, offer
-from tracker.web.forms.placing import PlacingChoice
+from tracker.web.forms.ownership import OwnershipChoice
 from tracker.web.forms.typed import line
 
 COUNTED = ("no", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -97,7 +97,7 @@ class ItemForm(BaseForm):
             self.version = item.version
         self.reason = line(formdata.get("reason"), 500) if formdata is not None else ""
         self.whole = bool(formdata.get("whole")) if formdata is not None else False
-        self.placing = PlacingChoice.of(reading, item, formdata)
+        self.ownership = OwnershipChoice.of(reading, item, formdata)
         self.sentences: list[str] = []
         self._ask(reading, held)
 

@@ -15,7 +15,7 @@ from tracker.core.design.store import trackers
 from tracker.core.items.files import file_names
 from tracker.fields.base import Control, TextDialect
 from tracker.fields.choices import Status
-from tracker.fields.places import country_names
+from tracker.fields.countries import country_names
 from tracker.i18n import _
 from tracker.web.forms.inputs import LOOKS, Choices, Input, OneOf, Rows, look_of
 from tracker.web.forms.picking import OFFERED, group_choices, people_choices, picks

@@ -47,7 +47,7 @@ def create(name: str) -> ResponseReturnValue:
     form = ItemForm(reading, tracker, formdata=request.form, files=request.files)
     try:
         values = form.judged()
-        placing = form.placing.placing()
+        placing = form.ownership.placing()
         landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
             values |= _kept(change, landed)
@@ -83,7 +83,7 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
         if form.version != item.version:
             raise Stale(tracker.title_one, item_id, sent=form.version or 0)
         values = conflict.settled(form, request.form, form.judged())
-        placing = form.placing.placing()
+        placing = form.ownership.placing()
         landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
             values |= _kept(change, landed)

@@ -16,7 +16,7 @@ from tracker.web.forms.picking import people_choices
 
 
 @dataclass(frozen=True)
-class PlacingChoice:
+class OwnershipChoice:
     """The two selects, with what is chosen; `asked` is false for those with one group or none."""
 
     asked: bool
@@ -27,7 +27,7 @@ class PlacingChoice:
     sent: bool = False
 
     @classmethod
-    def of(cls, reading: Reading, item: Item | None, formdata: Any) -> PlacingChoice:
+    def of(cls, reading: Reading, item: Item | None, formdata: Any) -> OwnershipChoice:
         """Return what may be chosen by the actor for an item, or for a new one."""
         mine = rights(reading)
         design = trackers(reading).design

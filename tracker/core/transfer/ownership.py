@@ -15,7 +15,7 @@ from tracker.errors import Unknown
 from tracker.i18n import _
 
 
-def places_for(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> dict[int, Placing | None]:
+def placings_for(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> dict[int, Placing | None]:
     """Return the placing of each new draft, by its `id()`; None leaves it to the engine."""
     new = [one for one in drafts if one.item is None]
     if bound.map.group is None and bound.map.owner is None:

@@ -49,7 +49,7 @@ def applied_profiles(reading: Reading) -> dict[str, Applied]:
     return {row.name: Applied(**row._mapping, undone=row.applied_cs in undone) for row in rows}
 
 
-def keep(change: ChangeSet, applied: Applied) -> None:
+def save_applied(change: ChangeSet, applied: Applied) -> None:
     """Remember a profile as it is applied now; its demo data stay what they are."""
     table = tables.profile
     values = {
@@ -64,7 +64,7 @@ def keep(change: ChangeSet, applied: Applied) -> None:
         change.execute(insert(table), {"name": applied.name, **values})
 
 
-def keep_demo(change: ChangeSet, name: str, ids: Sequence[int] | None) -> None:
+def save_demo(change: ChangeSet, name: str, ids: Sequence[int] | None) -> None:
     """Remember the change sets that hold a profile's demo data; None: there are none."""
     table = tables.profile
     change.execute(
