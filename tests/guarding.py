@@ -14,7 +14,7 @@ from tracker.core.design.marks import ACCESS, MARK
 
 # Where the engine's own mark may be written, and why. Only these modules may run what bears no other.
 PLACES = {
-    "core.ask.rows": ("_list_of", "elements of lists, for items that access left"),
+    "core.ask.rows": ("_elements_of _texts", "elements of lists, for items that access left"),
     "core.ask.search": ("_put _remove add_documents", "words follow an item that was written"),
     "core.changes.history": ("_touches_open as_of history", "revisions of items that access left"),
     "core.changes.obstacles": (
