@@ -14,9 +14,10 @@ import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
 
 from tracker.core.access.configure import configure
-from tracker.core.ask import names, page, query
+from tracker.core.ask import lookup, names, page, query
 from tracker.core.ask.query import Query
 from tracker.core.base.actor import NOBODY
+from tracker.core.base.transaction import Reading
 from tracker.core.changes import contents, history, undo
 from tracker.core.design.difference import difference
 from tracker.core.items import bulk, reveal, trash, write
@@ -258,6 +259,17 @@ def _previewed(house: House) -> bool:
     return bool(seen.counts) and seen.counts["person"].trashed == 1
 
 
+def _found(house: House, find: Callable[[Reading, list[str]], dict[str, int]]) -> bool:
+    texts = [f"#{item_id}" for item_id in house.all]
+    return set(house.read(lambda r: find(r, texts)).values()) == house.sees
+
+
+def _by_value(house: House) -> bool:
+    folded = ["anna", "bert", "cleo", "dora"]
+    found = house.read(lambda r: lookup.ids_by(r, house.tracker, house.tracker.fields["name"], folded))
+    return {item_id for ids in found.values() for item_id in ids} & set(house.all) == house.sees
+
+
 # One check for each public function: what it gives must be exactly what the grant covers.
 CHECKS: dict[str, Callable[[House], bool]] = {
     "ask.page.count": lambda h: number_of(h, lambda r: page.count(r, Query("person")).n) == len(h.sees),
@@ -270,6 +282,11 @@ CHECKS: dict[str, Callable[[House], bool]] = {
     ),
     "ask.names.names": lambda h: set(h.read(lambda r: names.names(r, h.tracker, h.all))) == h.sees,
     "ask.query.ids": lambda h: _ids(h) == h.sees,
+    "ask.lookup.find_items": lambda h: _found(
+        h, lambda r, texts: lookup.find_items(r, h.tracker, "id", texts)
+    ),
+    "ask.lookup.find_called": lambda h: _found(h, lambda r, texts: lookup.find_called(r, h.tracker, texts)),
+    "ask.lookup.ids_by": _by_value,
     "items.write.create_item": _creates,
     "items.write.create_items": _creates,
     "items.write.change_item": lambda h: (
@@ -313,6 +330,9 @@ EXEMPT = {
     "ask.names.name_fields": "touches no item",
     "ask.names.name_of": "formats values that were read",
     "ask.rows.elements": "takes ids that were selected by right",
+    "ask.lookup.find_people": "of people, not of items",
+    "ask.lookup.find_groups": "of groups, which are part of the design",
+    "ask.lookup.compared": "makes the stored form of a value",
     "ask.search.words_parameter": "makes a parameter of text",
     "ask.search.documents": "makes text of values",
     "ask.search.split": "makes words of text",

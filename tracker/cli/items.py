@@ -107,8 +107,7 @@ def _number(reading: Reading, tracker: Tracker, text: str) -> int:
     """Return the id of an item given by id or uid."""
     if text.lstrip("#").isdigit() and len(text) < 19:
         return int(text.lstrip("#"))
-    from tracker.core.transfer.lookup import find_items
-    from tracker.core.transfer.mapping import UID
+    from tracker.core.ask.lookup import UID, find_items
     from tracker.errors import NotFound
 
     found = find_items(reading, tracker, UID, [text]).get(text)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracker.core.access.rights import editable, readable, require, require_fields, rights, visible_tracker
+from tracker.core.ask.lookup import UID
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.transfer.groups import WAYS
-from tracker.core.transfer.mapping import UID, FileMap, To
+from tracker.core.transfer.mapping import FileMap, To
 from tracker.core.transfer.source import Source
 from tracker.errors import Forbidden, Invalid, Unknown
 from tracker.fields.base import Kind

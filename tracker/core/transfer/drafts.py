@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from tracker.core.access import clauses
+from tracker.core.ask.lookup import AT_ONCE, SEVERAL, UID, compared, find_items, ids_by
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Masked
 from tracker.core.transfer.binding import Bound, LinkTo
 from tracker.core.transfer.formulas import restore, restored
-from tracker.core.transfer.lookup import AT_ONCE, SEVERAL, Finder, compared, find_items, ids_by
-from tracker.core.transfer.mapping import UID
+from tracker.core.transfer.lookup import Finder
 from tracker.core.transfer.records import Record
 from tracker.core.vault.seal import vault
 from tracker.errors import Invalid

@@ -14,7 +14,6 @@ from tracker.core.transfer.encodings import Unreadable
 from tracker.core.transfer.source import open_source
 from tracker.errors import Unknown
 from tracker.fields.countries import country_code
-from tracker.fields.folding import fold
 from tracker.fields.keys import key_for
 from tracker.i18n import _
 
@@ -88,30 +87,6 @@ def groups_from(
             known[row.code] = wanted
             made = [each for each in made if each.key != wanted.key] + [wanted]
     return made
-
-
-def find_groups(reading: Reading, texts: Iterable[str], by: str) -> dict[str, int | None]:
-    """Return the ids of the groups that texts mean; None where none or several fit.
-
-    :param by: `key`, `code`, `title` or `country`; empty tries key, code and title.
-    """
-    names: dict[str, set[int]] = {}
-    for group in trackers(reading).design.groups:
-        told = {
-            "key": [group.key],
-            "code": [group.external],
-            "title": [group.title],
-            "country": list(group.countries),
-            "": [group.key, group.external, group.title],
-        }[by]
-        for name in filter(None, told):
-            names.setdefault(name if by == "country" else fold(name), set()).add(group.id)
-    found: dict[str, int | None] = {}
-    for text in set(texts):
-        meant = country_code(text) if by == "country" else fold(text)
-        fitting = names.get(meant or "", set())
-        found[text] = next(iter(fitting)) if len(fitting) == 1 else None
-    return found
 
 
 def _place(columns: Sequence[str], name: str) -> int:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from rapidfuzz.fuzz import ratio
 
 from tracker.core.access.rights import editable
+from tracker.core.ask.lookup import UID
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
-from tracker.core.transfer.mapping import UID, FileMap, To
+from tracker.core.transfer.mapping import FileMap, To
 from tracker.core.transfer.source import Source
 from tracker.fields.base import Kind
 from tracker.fields.folding import fold

@@ -11,7 +11,6 @@ from tracker.core.transfer.source import Layout
 Mode = Literal["create", "update", "upsert"]
 MODES: tuple[Mode, ...] = ("create", "update", "upsert")
 DATES = ("iso", "dmy", "mdy", "ymd")
-UID = "uid"  # stands for a field in `key` and `by`: the item's own public number
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tracker.core.ask.lookup import find_groups, find_people
 from tracker.core.base.transaction import Reading
 from tracker.core.items.write import Placing
 from tracker.core.transfer.binding import Bound
 from tracker.core.transfer.drafts import Draft
-from tracker.core.transfer.groups import WAYS, find_groups
-from tracker.core.transfer.lookup import find_people
+from tracker.core.transfer.groups import WAYS
 from tracker.core.transfer.mapping import Placed
 from tracker.errors import Unknown
 from tracker.i18n import _
