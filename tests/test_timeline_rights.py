@@ -6,13 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from ground import SYSTEM
+from ground import SYSTEM, field, group, tracker_def
 from sqlalchemy import select
 
-from tracker.core.ask.page import page
-from tracker.core.ask.query import Query
+from tracker.core.ask.names import names
+from tracker.core.ask.page import count, get_item, page, stream
+from tracker.core.ask.query import Query, ids
 from tracker.core.base import tables
-from tracker.errors import Forbidden, Invalid, NotFound, Stale, TrackerError
+from tracker.core.changes.contents import contents
+from tracker.core.changes.history import history
+from tracker.core.changes.undo import undo
+from tracker.core.items.write import Placing, change_item
+from tracker.errors import Forbidden, Invalid, NotFound, Refused, Stale, TrackerError
 from tracker.plugins.timeline import note as notes
 from tracker.plugins.timeline import writing
 from tracker.plugins.timeline.about import About
@@ -229,3 +234,61 @@ def test_what_is_wrong_is_refused_at_its_field_and_nothing_is_kept(club, draft, 
 
     assert list(refused.value.fields) == [field]
     assert club.seen(SYSTEM) == []
+
+
+# -- the same by every path -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["other", "board", "admin"])
+def test_a_note_that_is_only_its_writers_is_on_no_path_of_anybody_elses(club, who):
+    made = club.keep(club.staff, text="for my eyes", seen_by="me", kind="call")
+    writing.change_note(club.workspace, club.staff, made.note, Draft("for my eyes only"), version=1)
+    actor, note = getattr(club, who), club.ground.tracker("timeline_note")
+
+    with club.workspace.read(actor) as reading:
+        for query in (Query(note.key), Query(note.key, text="eyes"), Query(note.key, where="kind = 'call'")):
+            assert page(reading, query).items == []
+            assert count(reading, query).n == 0
+            assert query_ids(reading, query) == []
+        assert names(reading, note, [made.note]) == {}
+        assert contents(reading, made.change_set) == []
+        for ask in (get_item, history):
+            with pytest.raises(NotFound):
+                ask(reading, note, made.note)
+    with club.workspace.read(club.admin) as reading:
+        assert [item for batch in stream(reading, Query(note.key)) for item in batch] == []
+        assert list(page(reading, Query(note.key, trash=True)).items) == []
+    with pytest.raises(NotFound), club.workspace.change(club.admin, door="web") as change:
+        change_item(change, note, made.note, values={"text": "mine now"}, version=None)
+    undone = undo(club.workspace, club.admin, made.change_set, door="web")
+    assert [each.item_id for each in undone.conflicts] == [0]  # something that is not open to them
+    assert club.seen(club.staff) == ["for my eyes only"]
+
+
+def query_ids(reading, query):
+    return list(reading.execute(ids(reading, query)).scalars())
+
+
+def test_what_notes_are_within_cannot_be_pulled_away_from_under_them(club):
+    note = club.ground.design().tracker("timeline_note")
+    fields = tuple(replace(each, retired=each.key == "seen_by") for each in note.fields)
+
+    with pytest.raises(Refused, match="what is open of Notes"):
+        club.ground.configure(replace(note, fields=fields))
+
+
+def test_a_right_on_notes_leans_on_links_that_lean_on_links(club):
+    person = club.ground.design().tracker("person")
+    home = tracker_def("home", field("name"))
+    linked = field("home", "link", options={"to": "home"}, position=9)
+    club.ground.configure(home, replace(person, fields=(*person.fields, linked)))
+    guests = club.ground.design().group("guests")
+    kept = tuple(each for each in guests.grants if each.key != "person:view")
+    given = group("guests", person__view="linked:home", home__view="own").grants
+    club.ground.configure(replace(guests, grants=(*kept, *given)))
+    mine = club.ground.create("home", placing=Placing(club.guest.user_id))
+    club.keep(club.staff)
+
+    assert club.seen(club.guest) == []
+    club.ground.change("person", club.ann, home=mine)
+    assert club.seen(club.guest) == ["Hello"]

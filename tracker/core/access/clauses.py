@@ -52,8 +52,9 @@ def _where(
         granted = or_(false(), *clauses)
     within = tracker.definition.within
     if within and not mine.system:
+        # As values: what it says of a linked item is looked up for each item, never gathered for all beforehand.
         scope = system_scope(reading, GrantScope)
-        granted = and_(condition(within, tracker, table, scope=scope, form=form), granted)
+        granted = and_(condition(within, tracker, table, scope=scope, form="value"), granted)
     return marked(tracker, granted)
 
 
@@ -83,7 +84,7 @@ def _clause(
             return false()  # rights that lean on each other could go in a circle
         behind = (*behind, step)
         if field.type.to_any:
-            return _linked_to_any(reading, field, table=table, form=form, behind=behind)
+            return _linked_to_any(reading, field, table=table, behind=behind)
         return _linked(reading, field, table=table, form=form, behind=behind)
     if kind == "where":
         return condition(rest, tracker, table, scope=system_scope(reading, GrantScope), form=form)
@@ -112,9 +113,13 @@ def _linked(
 
 
 def _linked_to_any(
-    reading: Reading, field: BoundField, *, table: FromClause, form: Form, behind: Behind
+    reading: Reading, field: BoundField, *, table: FromClause, behind: Behind
 ) -> ColumnElement[bool]:
-    """Items that point to an item of any tracker, in the trash too for those who may view it there."""
+    """Items that point to an item of any tracker, in the trash too for those who may view it there.
+
+    Always of the form `page`: one of several sets, each too large to be kept, would be walked for each item.
+    """
+    form: Form = "page"
     parts = {each.part.name: table.c[each.name] for each in field.columns}
     which, item = (parts[name] for name in field.type.to_any or ())
     behavior = field.type.to_behavior
