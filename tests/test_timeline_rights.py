@@ -77,13 +77,13 @@ def test_the_engines_own_list_and_search_show_what_the_page_of_notes_shows(club)
     club.keep(club.board, text="theirs here", about=club.bob)
     club.keep(club.board, text="only mine here", seen_by="me")
 
-    for name, count in {"staff": 2, "guest": 1, "board": 3, "both": 3, "admin": 2}.items():
+    for name, number in {"staff": 2, "guest": 1, "board": 3, "both": 3, "admin": 2}.items():
         actor = getattr(club, name)
         with club.workspace.read(actor) as reading:
             for query in (Query("timeline_note"), Query("timeline_note", text="here")):
                 found = {each.values["text"] for each in page(reading, query).items}
                 assert found == set(club.seen(actor))
-                assert len(found) == count, name
+                assert len(found) == number, name
     with club.workspace.read(club.stranger) as reading, pytest.raises(TrackerError):
         page(reading, Query("timeline_note"))
 
