@@ -95,6 +95,13 @@ PERSON = TrackerDef(
         quotient=("formula", {"expression": "age / 7", "places": 2}),
         hidden="line",
         of_hidden=("formula", {"expression": "concat(hidden, '!')"}),
+        share="percent",
+        stars="rating",
+        opens="time",
+        closes="time",
+        length="duration",
+        lasted=("rollup", {"of": "donations", "field": "lasted", "how": "sum"}),
+        open_for=("formula", {"expression": "closes - opens"}),
     ),
 )
 HOUSEHOLD = TrackerDef(
@@ -134,6 +141,7 @@ DONATION = TrackerDef(
         amount=("money", {"currency": "EUR"}),
         given_on="date",
         weight=("decimal", {"places": 3}),
+        lasted="duration",
     ),
 )
 STAFF = GroupDef(id=50, key="staff", title="Staff")

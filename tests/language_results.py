@@ -1,6 +1,6 @@
 """What expressions give for person 1 of `people`: NULL, zero, accents, ends of months, exact numbers."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import language_ground as ground
@@ -92,6 +92,46 @@ RESULTS = {
     "age IN (1.5, 7.0)": YES,
     "age NOT IN (1, 2)": YES,
     "nothing IN (1)": EMPTY,
+    # percent, stars
+    "share": D("12.50"),
+    "share > 12.4": YES,
+    "credit * share / 100": D("1.312500"),
+    "stars >= 4": YES,
+    # times of day and durations
+    "opens": time(9, 30),
+    "opens < '9:30'": NO,
+    "opens <= '9.30 am'": YES,
+    "opens = '09:30:00'": YES,
+    "'8:00' < opens": YES,
+    "opens < closes": YES,
+    "opens BETWEEN '9:00' AND '10:00'": YES,
+    "opens IN ('9:00', '9:30')": YES,
+    "opens NOT IN ('9:00', '18:00')": YES,
+    "coalesce(closes, opens)": time(18),
+    "greatest(opens, closes, '20:00')": time(20),
+    "closes - opens": timedelta(hours=8, minutes=30),
+    "opens - closes": timedelta(hours=-8, minutes=-30),
+    "closes - '12:00'": timedelta(hours=6),
+    "open_for > '8:00'": YES,
+    "length": timedelta(minutes=90),
+    "length > '1:30'": NO,
+    "length > '1:29:59'": YES,
+    "length >= '90 min'": YES,
+    "length = 'PT1H30M'": YES,
+    "length < 0": NO,
+    "length + '0:30'": timedelta(hours=2),
+    "length - '2:00'": timedelta(minutes=-30),
+    "length * 2": timedelta(hours=3),
+    "length * 1.5": timedelta(hours=2, minutes=15),
+    "length / 7": timedelta(seconds=771),
+    "length / '0:45'": D("2.000000"),
+    "coalesce(length, 0)": timedelta(minutes=90),
+    "sum_of(donations, lasted)": timedelta(hours=26, minutes=15),
+    "sum_of(donations, lasted, amount > 1000)": timedelta(),
+    "average_of(donations, lasted)": timedelta(hours=13, minutes=7, seconds=30),
+    "max_of(donations, lasted) > '24:00'": YES,
+    "lasted": timedelta(hours=26, minutes=15),
+    "lasted > '26:00'": YES,
     # texts
     "name": "Ärzte Müller",
     "lower(name)": "ärzte müller",
@@ -374,6 +414,11 @@ def people(connection):
         friends=[{"id": 2, "role": "best", "since": "2020-01-01"}],
         keeper=9,
         order=5,
+        share="12.5 %",
+        stars=4,
+        opens="9:30",
+        closes="18:00",
+        length="1:30",
         hidden="secret",
         owner_id=7,
         group_id=50,
@@ -383,6 +428,24 @@ def people(connection):
     add(connection, "membership", 1, person=1, status="active", fee="5.00", until="2026-01-01")
     add(connection, "membership", 2, person=1, status="expired", fee="1.00", until="2026-05-05")
     add(connection, "membership", 3, person=1, status="expired", fee="9.00", deleted_cs=1)
-    add(connection, "donation", 1, person=1, amount="50.00", given_on="2026-01-31", weight="0.5")
-    add(connection, "donation", 2, person=1, amount="0.55", given_on="2026-11-24", weight="0.5")
+    add(
+        connection,
+        "donation",
+        1,
+        person=1,
+        amount="50.00",
+        given_on="2026-01-31",
+        weight="0.5",
+        lasted="25:00",
+    )
+    add(
+        connection,
+        "donation",
+        2,
+        person=1,
+        amount="0.55",
+        given_on="2026-11-24",
+        weight="0.5",
+        lasted="75 min",
+    )
     add(connection, "donation", 3, person=2, amount="7.00", given_on="2026-11-24")

@@ -149,7 +149,7 @@ def test_what_is_computed_stores_nothing_and_takes_nothing(name):
 def test_a_rollup_is_shown_as_what_it_sums():
     field = bound("rollup")
     assert field.format(Decimal("1234.50")) == "1,234.50"
-    field.currency = "EUR"
+    field.unit = "EUR"
     assert field.format(Decimal("1234.5")) == "€1,234.50"
 
 

@@ -153,7 +153,7 @@ def test_a_computed_field_has_the_kind_of_its_result():
         for field in tracker.fields.values():
             found = computed_kind(field, CLUBS) if field.computed else None
             if found is not None:
-                kinds[f"{tracker.key}.{field.key}"] = (found.kind.value, found.scale, found.currency)
+                kinds[f"{tracker.key}.{field.key}"] = (found.kind.value, found.scale, found.unit)
 
     assert kinds["player.share"] == ("number", 2, "")
     assert kinds["player.is_new"] == ("boolean", 0, "")

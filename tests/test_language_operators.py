@@ -30,6 +30,10 @@ POOLS = {
     "age": ["0", "-7", "7", "8", "2026", "999999999999"],
     "weight": ["0", "0.001", "1.5", "-1.5", "1000.125"],
     "credit": ["0", "0.01", "10.50", "-3", "1000000"],
+    "share": ["0", "12.5", "12.5 %", "-3", "100"],
+    "stars": ["1", "3", "5"],
+    "opens": ["00:00", "9:30", "9:30:01", "11 pm"],
+    "length": ["0:00", "1:30", "90 min", "PT2H", "0:00:07"],
     "is_member": ["yes", "no"],
     "born_on": ["2000-02-29", "2026-11-24", "2026-11-23", "2026-12-01", "2025-12-31", "1900-01-01"],
     "called_at": [
@@ -49,6 +53,7 @@ POOLS = {
     "emails": ["ada@example.org", "bob@example.com"],
     "friends": ["1", "2", "3"],
 }
+JUDGED = {"opens", "length"}  # whose operands are no plain numbers
 MANY = {"hobbies", "tags", "emails", "friends"}
 DAYS = ["2026-11-24", "2026-11-25", "2026-01-01", "2000-02-29"]
 
@@ -105,7 +110,7 @@ def holds(name, element, operands, field):
 
 
 def same(element, operand, field):
-    if field.kind in (Kind.NUMBER, Kind.DATE, Kind.DATETIME):
+    if field.kind in (Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME):
         return ordered(element, operand, field) == 0
     if operand in ("me", "staff"):
         return element == {"me": 7, "staff": 50}[operand]
@@ -123,8 +128,10 @@ def ordered(value, operand, field):
         other = field.judge(operand)
     elif field.kind in (Kind.DATE, Kind.DATETIME):
         value, other = day(value), date.fromisoformat(operand)
+    elif field.key in JUDGED:
+        other = field.judge(operand)
     else:
-        other = Decimal(operand)
+        other = Decimal(operand.removesuffix(" %"))
     return (value > other) - (value < other)
 
 
@@ -140,7 +147,7 @@ def questions(draw):
     pool = list(POOLS[key])
     if PERSON.field(key).kind is Kind.DATETIME:
         pool += DAYS
-    if PERSON.field(key).kind is Kind.NUMBER:
+    if PERSON.field(key).kind is Kind.NUMBER and key not in JUDGED:
         pool += ["7.5", "0.0005", "-0.001", "10.505"]
     if key == "keeper":
         pool.append("me")

@@ -179,6 +179,15 @@ def test_hostile_text_is_refused_with_a_sentence(text):
         ("credit + fee", "Character 1: EUR and USD do not mix; amounts of two currencies have no sum."),
         ("coalesce(credit, fee)", "Character 1: EUR and USD do not mix; amounts of two currencies have no sum."),
         ("credit * credit", "Character 1: Two amounts of money cannot be multiplied."),
+        ("length > 90", "Character 10: A duration does not mix with a number; write durations as '1:30'."),
+        ("length + credit", "Character 10: A duration does not mix with an amount in EUR; write durations as '1:30'."),
+        ("length = 'long'", "Character 10: “long” is no duration; write it as 1:30 or 90 min."),
+        ("length * length", "Character 1: A duration is multiplied by a plain number, not by a duration."),
+        ("5 / length", "Character 1: A number cannot be divided by a duration."),
+        ("opens = '25:00'", "Character 9: There is no time 25:00; a day runs from 00:00 to 23:59."),
+        ("opens > 9", "Character 1: A time of day cannot be compared with a number."),
+        ("opens + length", "Character 1: “+” stands between two numbers, not beside a time of day."),
+        ("opens - 5", "Character 1: A time of day and a number have no difference."),
         ("5 / credit", "Character 1: A number cannot be divided by an amount in EUR."),
         ("name + 1", "Character 1: “+” stands between two numbers, not beside a text."),
         ("-name", "Character 2: “-” stands before a number, not before a text."),
@@ -304,5 +313,5 @@ def test_a_condition_is_asked_for_where_one_is_needed():
 def test_a_check_tells_kind_scale_currency_and_dependencies():
     found = check_expression("household.size * credit", ground.TRACKERS.get("person"), ground.TRACKERS)
 
-    assert (found.kind.value, found.scale, found.currency) == ("number", 2, "EUR")
+    assert (found.kind.value, found.scale, found.unit) == ("number", 2, "EUR")
     assert found.depends_on == {("person", "household"), ("household", "size"), ("person", "credit")}

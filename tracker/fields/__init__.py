@@ -12,14 +12,16 @@ from tracker.fields.dates import Date, Moment
 from tracker.fields.links import Link, Links
 from tracker.fields.numbers import Decimal, Integer, Money, YesNo
 from tracker.fields.people import Autonumber, File, Group, User
+from tracker.fields.scores import Percent, Rating
 from tracker.fields.secrets import Iban, Secret
 from tracker.fields.text import Line, Paragraph
+from tracker.fields.times import Duration, TimeOfDay
 
 BUILTIN: tuple[type[FieldType], ...] = (
     *(Line, Paragraph),
-    *(Integer, Decimal, Money, YesNo),
+    *(Integer, Decimal, Money, Percent, Rating, YesNo),
     *(Choice, Choices, Tags, Status),
-    *(Date, Moment),
+    *(Date, Moment, TimeOfDay, Duration),
     *(Emails, Phones, Url, AddressField, Country, Language),
     *(Link, Links, BackLinks, Lookup, Count, Rollup, Formula),
     *(Autonumber, User, Group, File),

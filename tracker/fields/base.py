@@ -28,6 +28,7 @@ class Kind(Enum):
     BOOLEAN = "boolean"
     DATE = "date"
     DATETIME = "datetime"
+    TIME = "time"
     CHOICE = "choice"
     REF = "ref"
     PARTS = "parts"
@@ -63,14 +64,15 @@ CANONICAL = TextDialect()
 class Control:
     """How a value is typed in: which control a form draws. It hands over raw text and judges nothing.
 
-    `widget`: line, area, number, date, moment, box, choice, choices, tags, lines (one value a line), item,
-    items, user, group, file, secret, parts (sub-controls by name), none.
+    `widget`: line, area, code, number, stars, date, time, moment, box, choice, choices, tree, tags, lines (one
+    value a line), color, item, items, user, group, file, files, secret, parts (sub-controls by name), none.
     """
 
     widget: str = "line"
     attributes: Mapping[str, str | int] = ()  # type: ignore[assignment]
     choices: Sequence[tuple[str, str]] = ()
     parts: Mapping[str, tuple[Message, Control]] = ()  # type: ignore[assignment]
+    suffix: str = ""  # a unit that stands behind what is typed
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ class FieldType:
     )
     to_behavior: ClassVar[str] = ""  # only trackers with this behavior can be linked to; empty: all
     long: ClassVar[bool] = False  # takes the full width of a form and of an item's page
+    block: ClassVar[bool] = False  # its HTML is a block of its own, with line breaks of its own
+    at_end: ClassVar[bool] = True  # of a number: its column stands at the end side, digit under digit
+    unit: str = ""  # what a number counts: a currency by its ISO 4217 code, or `duration`
 
     class Options(OptionsSchema):
         """What an admin sets when adding a field of this type."""

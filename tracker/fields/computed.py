@@ -1,12 +1,12 @@
 """What is computed when it is read: back_links, lookup, count, rollup, formula. Nothing is stored.
 
 Core compiles them to SQL. What a lookup, rollup or formula gives depends on other fields, so core sets
-`kind`, and where it knows them `scale` and `currency`, on the instance.
+`kind`, and where it knows them `scale` and `unit`, on the instance.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,9 +17,11 @@ from tracker.errors import Invalid
 from tracker.fields.base import CANONICAL, Control, FieldType, Kind, Part, TextDialect, joined
 from tracker.fields.options import Length, Name, OneOf, OptionsSchema, Range, WholeNumber
 from tracker.fields.storage import Stored, moment_text
+from tracker.fields.times import DURATION, TimeOfDay, duration_text, format_duration
 from tracker.i18n import PLAIN, Reader, _
 
 _CONDITION = Length(max=5000)
+_TIMES = TimeOfDay()
 
 
 class Computed(FieldType):
@@ -33,7 +35,11 @@ class Computed(FieldType):
     bad = {7: "computed", "seven": "computed"}
 
     scale: int | None = None  # decimals, where core knows them
-    currency: str = ""  # ISO 4217 code, where the value is an amount
+
+    @property
+    def currency(self) -> str:
+        """The ISO 4217 code, where the value is an amount."""
+        return "" if self.unit == DURATION else self.unit
 
     def parse(self, text: str, dialect: TextDialect = CANONICAL) -> Any:
         raise _refusal()
@@ -62,6 +68,10 @@ class Computed(FieldType):
             return "yes" if value else "no"
         if isinstance(value, datetime):
             return moment_text(value)
+        if isinstance(value, timedelta):
+            return duration_text(value)
+        if isinstance(value, time):
+            return _TIMES.text(value)
         if isinstance(value, Decimal):
             return format(value, "f")
         return value.isoformat() if isinstance(value, date) else str(value)
@@ -80,6 +90,10 @@ class Computed(FieldType):
             return self._number(Decimal(value), reader)
         if isinstance(value, datetime):
             return reader.moment(value)
+        if isinstance(value, timedelta):
+            return format_duration(value, reader)
+        if isinstance(value, time):
+            return _TIMES.format(value, reader)
         return reader.date(value) if isinstance(value, date) else str(value)
 
     def _number(self, value: Decimal, reader: Reader) -> str:

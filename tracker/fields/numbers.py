@@ -54,14 +54,14 @@ def number_text(text: str, decimal: str) -> str:
     return f"{found[1]}{whole}" + (f".{found[4]}" if found[4] else "")
 
 
-def _ungrouped(text: str) -> str:
+def ungrouped(text: str) -> str:
     """Refuse commas in JSON's form: `1,500` means one and a half to half of its readers."""
     if "," in text[:60]:
         raise refuse_type(_("Write a point before the decimals, and nothing between thousands."))
     return text
 
 
-class _Bounds(OptionsSchema):
+class Bounds(OptionsSchema):
     """The smallest and the largest value allowed."""
 
     @validates_schema
@@ -82,7 +82,7 @@ def _out_of_range(low: object, high: object) -> Invalid:
     return Invalid("range", sentence)
 
 
-class _Number(FieldType):
+class Number(FieldType):
     """What all numbers share."""
 
     kind = Kind.NUMBER
@@ -98,7 +98,7 @@ class _Number(FieldType):
         return self.text(value).replace(".", dialect.decimal)
 
 
-class Integer(_Number):
+class Integer(Number):
     """A whole number."""
 
     name = "integer"
@@ -111,7 +111,7 @@ class Integer(_Number):
     good = (0, -7, 2026, 2**63 - 1, None)
     bad = {2.5: "type", "many": "type", True: "type", 2**63: "range"}
 
-    class Options(_Bounds):
+    class Options(Bounds):
         """The range, and whether thousands are set apart."""
 
         min = WholeNumber(load_default=None, validate=Range(-INT64, INT64))
@@ -135,7 +135,7 @@ class Integer(_Number):
         if type(value) is not int:
             if not isinstance(value, str):
                 raise refuse_type(_("Give a whole number."))
-            value = self.parse(_ungrouped(value))
+            value = self.parse(ungrouped(value))
         if self._low <= value <= self._high:
             return int(value)
         raise _out_of_range(self._low, self._high)
@@ -150,7 +150,7 @@ class Integer(_Number):
         return Control("number", {"inputmode": "numeric"})
 
 
-class _Fraction(_Number):
+class Fraction(Number):
     """An exact number with a fixed count of decimals, stored as an integer of its smallest units."""
 
     @cached_property
@@ -179,7 +179,7 @@ class _Fraction(_Number):
 
     def _exact(self, value: Any) -> Exact:
         if isinstance(value, str):
-            value = self.parse(_ungrouped(value))
+            value = self.parse(ungrouped(value))
         elif isinstance(value, float):
             value = Exact(repr(float(value)))
         elif type(value) is int:
@@ -203,7 +203,7 @@ class _Fraction(_Number):
         return format(value.quantize(self._step), "f")
 
 
-class Decimal(_Fraction):
+class Decimal(Fraction):
     """A number with decimals, kept exactly."""
 
     name = "decimal"
@@ -213,7 +213,7 @@ class Decimal(_Fraction):
     good = ("0.10", "-1234.5", 3, None)
     bad = {"1.234": "places", "many": "type", True: "type", float("nan"): "type", 10**17: "range"}
 
-    class Options(_Bounds):
+    class Options(Bounds):
         """How many decimals, and the range."""
 
         places = WholeNumber(load_default=2, validate=Range(0, 9))
@@ -249,7 +249,7 @@ _AMOUNT = re.compile(
 )
 
 
-class Money(_Fraction):
+class Money(Fraction):
     """An amount in the field's currency."""
 
     name = "money"
@@ -259,7 +259,7 @@ class Money(_Fraction):
     good = ("50.00", 12, "EUR 50.00", "€50", "-0.05", None)
     bad = {"$50": "currency", "USD 50": "currency", "0.005": "places", "much": "type", 10**17: "range"}
 
-    class Options(_Bounds):
+    class Options(Bounds):
         """The currency, and the range."""
 
         currency = fields.String(load_default="EUR", validate=_is_currency)
@@ -275,6 +275,11 @@ class Money(_Fraction):
     def currency(self) -> str:
         """The ISO 4217 code of the field's currency."""
         return str(self.options.currency)
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        """The currency: amounts of two do not mix."""
+        return self.currency
 
     @cached_property
     def scale(self) -> int:

@@ -1,4 +1,4 @@
-"""Plus, minus, times, divided by: exact numbers with their scale, amounts with their currency, days."""
+"""Plus, minus, times, divided by: exact numbers with their scale, amounts with their currency, days, durations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from sqlalchemy import ColumnElement
 
 from tracker.core.base.sqlite_functions import LARGEST
 from tracker.core.language import elements
-from tracker.core.language.compare import adapted
+from tracker.core.language.compare import adapted, as_duration
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import Value, common_currency, kind_name, rescaled
+from tracker.core.language.values import Value, common_unit, kind_name, rescaled
 from tracker.fields.base import Kind
+from tracker.fields.times import DURATION
 from tracker.i18n import _
 
 QUOTIENT = 6  # decimals of a quotient, if its dividend has not more
@@ -29,11 +30,13 @@ def plus(left: Value, right: Value) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql + right.sql if bound < LARGEST else elements.Plus(left.sql, right.sql)
-    return _number(sql, left, right, scale=scale, currency=common_currency((left, right)), bound=bound)
+    return _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
 
 
 def minus(left: Value, right: Value, scope: Scope) -> Value:
-    """Return the difference of two numbers, the days between two days, or a day moved back."""
+    """Return the difference of two numbers, the days between two days, the time between two, or a day moved back."""
+    if Kind.TIME in (left.kind, right.kind):
+        return _between(adapted(left, right, scope).scalar(), adapted(right, left, scope).scalar())
     if left.kind is Kind.DATE or right.kind is Kind.DATE:
         left, right = adapted(left, right, scope), adapted(right, left, scope)
         if left.kind is right.kind:
@@ -44,14 +47,18 @@ def minus(left: Value, right: Value, scope: Scope) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql - right.sql if bound < LARGEST else elements.Minus(left.sql, right.sql)
-    return _number(sql, left, right, scale=scale, currency=common_currency((left, right)), bound=bound)
+    return _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
 
 
 def times(left: Value, right: Value) -> Value:
     """Return the product of two numbers, of which one may be an amount."""
     left, right = _numbers("*", left, right)
-    if left.currency and right.currency:
-        raise ExpressionError(_("Two amounts of money cannot be multiplied."))
+    if left.unit and right.unit:
+        raise ExpressionError(
+            _("Two amounts of money cannot be multiplied.")
+            if DURATION not in (left.unit, right.unit)
+            else _("A duration is multiplied by a plain number, not by %(kind)s.", kind=kind_name(right))
+        )
     scale = left.scale + right.scale
     if scale > FINEST:
         raise ExpressionError(
@@ -59,25 +66,38 @@ def times(left: Value, right: Value) -> Value:
         )
     bound = left.bound * right.bound
     sql = left.sql * right.sql if bound < LARGEST else elements.Times(left.sql, right.sql)
-    return _number(sql, left, right, scale=scale, currency=left.currency or right.currency, bound=bound)
+    return _number(sql, left, right, scale=scale, unit=left.unit or right.unit, bound=bound)
 
 
 def divided(left: Value, right: Value) -> Value:
     """Return the quotient, exact to six decimals or those of the dividend; NULL when divided by zero."""
     left, right = _numbers("/", left, right)
-    if right.currency and left.currency != right.currency:
+    if right.unit and left.unit != right.unit:
         raise ExpressionError(
             _(
                 "%(left)s cannot be divided by %(right)s.",
-                left=str(kind_name(left)).capitalize() if not left.currency else kind_name(left),
+                left=str(kind_name(left)).capitalize() if not left.unit else kind_name(left),
                 right=kind_name(right),
             )
         )
     scale = max(QUOTIENT, left.scale)
     factor = 10 ** (scale - left.scale + right.scale)
     sql = elements.Divide(left.sql, elements.whole(factor), right.sql)
-    currency = "" if right.currency else left.currency
-    return _number(sql, left, right, scale=scale, currency=currency, bound=LARGEST)
+    unit = "" if right.unit else left.unit
+    return _number(sql, left, right, scale=scale, unit=unit, bound=LARGEST)
+
+
+def _between(left: Value, right: Value) -> Value:
+    """Return the duration from one time of a day to another; before it, it is negative."""
+    if left.kind is not right.kind:
+        raise ExpressionError(
+            _(
+                "%(one)s and %(other)s have no difference.",
+                one=str(kind_name(left)).capitalize(),
+                other=kind_name(right),
+            )
+        )
+    return _number(left.sql - right.sql, left, right, scale=0, unit=DURATION, bound=86_400)
 
 
 def negative(value: Value) -> Value:
@@ -86,7 +106,7 @@ def negative(value: Value) -> Value:
         raise ExpressionError(_("“-” stands before a number, not before %(kind)s.", kind=kind_name(value)))
     value = value.scalar()
     sql = -value.sql if value.bound < LARGEST else elements.Minus(elements.whole(0), value.sql)
-    return _number(sql, value, scale=value.scale, currency=value.currency, bound=value.bound)
+    return _number(sql, value, scale=value.scale, unit=value.unit, bound=value.bound)
 
 
 def moved(day: Value, count: Value) -> Value:
@@ -99,7 +119,7 @@ def moved(day: Value, count: Value) -> Value:
                 other=kind_name(count),
             )
         )
-    if count.scale or count.currency:
+    if count.scale or count.unit:
         raise ExpressionError(_("A date moves by whole days."))
     day, count = day.scalar(), count.scalar()
     return Value(elements.AddDays(day.sql, count.sql), Kind.DATE, closed=day.closed and count.closed)
@@ -113,6 +133,7 @@ def days_between(since: Value, until: Value) -> Value:
 
 
 def _numbers(sign: str, left: Value, right: Value) -> tuple[Value, Value]:
+    left, right = as_duration(left, right), as_duration(right, left)
     for value in (left, right):
         if value.kind is not Kind.NUMBER:
             if value.is_null:
@@ -128,9 +149,9 @@ def _numbers(sign: str, left: Value, right: Value) -> tuple[Value, Value]:
     return left.scalar(), right.scalar()
 
 
-def _number(sql: ColumnElement[int], *made_of: Value, scale: int, currency: str, bound: int) -> Value:
+def _number(sql: ColumnElement[int], *made_of: Value, scale: int, unit: str, bound: int) -> Value:
     closed = all(each.closed for each in made_of)
-    return Value(sql, Kind.NUMBER, scale=scale, currency=currency, bound=min(bound, LARGEST), closed=closed)
+    return Value(sql, Kind.NUMBER, scale=scale, unit=unit, bound=min(bound, LARGEST), closed=closed)
 
 
 def numeric(value: Value, scale: int) -> Value:
@@ -142,7 +163,7 @@ def numeric(value: Value, scale: int) -> Value:
             _cut(elements.Round, value, value.scale - scale),
             value,
             scale=scale,
-            currency=value.currency,
+            unit=value.unit,
             bound=value.bound,
         ),
         spot=value.spot,
@@ -154,12 +175,11 @@ def cut(how: type[elements.Round | elements.Floor | elements.Ceil], value: Value
     if value.scale == 0:
         return value
     whole = _cut(how, value, value.scale)
-    return _number(whole, value, scale=0, currency=value.currency, bound=value.bound)
+    return _number(whole, value, scale=0, unit=value.unit, bound=value.bound)
 
 
 def _cut(
     how: type[elements.Round | elements.Floor | elements.Ceil], value: Value, places: int
 ) -> ColumnElement[int]:
-    unit = 10**places
     fraction = elements.fraction(places)
-    return how(value.sql, elements.whole(unit), fraction)
+    return how(value.sql, elements.whole(10**places), fraction)

@@ -53,7 +53,7 @@ class Call:
     def whole(self, index: int) -> Value:
         """Return an argument that must be a whole number."""
         value = self.number(index)
-        if value.scale or value.currency:
+        if value.scale or value.unit:
             raise self.refused(index, _("a whole number"), value)
         return value
 

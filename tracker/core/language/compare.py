@@ -19,8 +19,9 @@ from tracker.core.language.values import (
     NOTHING,
     Form,
     Value,
-    common_currency,
+    common_unit,
     kind_name,
+    number_value,
     rescaled,
     units,
     whole_literal,
@@ -32,6 +33,7 @@ from tracker.fields.dates import Date as DateType
 from tracker.fields.dates import Moment as MomentType
 from tracker.fields.folding import fold
 from tracker.fields.storage import Moment, PlainText, Stored
+from tracker.fields.times import DURATION, Duration, TimeOfDay, seconds_of
 from tracker.i18n import _
 
 SIGNS: dict[str, Callable[[Any, Any], Any]] = {
@@ -44,7 +46,7 @@ SIGNS: dict[str, Callable[[Any, Any], Any]] = {
 }
 MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 NEGATED = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_ORDERED = frozenset({Kind.TEXT, Kind.NUMBER, Kind.DATE, Kind.DATETIME})
+_ORDERED = frozenset({Kind.TEXT, Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME})
 
 
 def compared(sign: str, left: Value, right: Value, *, form: Form, scope: Scope) -> ColumnElement[bool]:
@@ -108,7 +110,7 @@ def keys(left: Value, right: Value) -> tuple[ColumnElement[Any], ColumnElement[A
     if left.kind is Kind.REF and left.target != right.target:
         raise ExpressionError(_("These two links lead to different things and cannot be compared."))
     if left.kind is Kind.NUMBER:
-        common_currency((left, right))
+        common_unit((left, right))
         scale = max(left.scale, right.scale)
         return rescaled(left, scale).sql, rescaled(right, scale).sql
     return left.sql, right.sql
@@ -173,6 +175,10 @@ def _adapted_text(value: Value, text: str, other: Value, *, scope: Scope) -> Val
         return _day_value(value, _day(text, value.spot))
     if other.kind is Kind.DATETIME:
         return _moment_value(value, text, scope)
+    if other.kind is Kind.TIME:
+        return _time_value(value, text)
+    if other.kind is Kind.NUMBER:
+        return as_duration(value, other)
     if other.kind is Kind.REF and other.target == "group":
         found = {each.key: each.id for each in scope.trackers.design.groups}.get(text)
         if found is None:
@@ -218,6 +224,8 @@ def _dumped(each: BoundField, raw: Any) -> Sequence[Stored]:
 
 _DAYS = DateType()
 _MOMENTS = MomentType()
+_TIMES = TimeOfDay()
+_DURATIONS = Duration()
 
 
 def _day(text: str, spot: int | None) -> date:
@@ -240,6 +248,30 @@ def _moment_value(value: Value, text: str, scope: Scope) -> Value:
     except Invalid as error:
         raise ExpressionError(error.message, offset=value.spot) from None
     return replace(value, kind=Kind.DATETIME, sql=literal(moment, Moment()), literal=moment)
+
+
+def _time_value(value: Value, text: str) -> Value:
+    try:
+        moment = _TIMES.judge_text(text, CANONICAL)
+    except Invalid as error:
+        raise ExpressionError(error.message, offset=value.spot) from None
+    seconds = _TIMES.dump(moment)[0]
+    return replace(value, kind=Kind.TIME, sql=whole_literal(int(str(seconds))), literal=moment)
+
+
+def as_duration(value: Value, other: Value) -> Value:
+    """Return a text constant beside a duration as one; anything else unchanged.
+
+    :raises ExpressionError: it is none.
+    """
+    if other.unit != DURATION or not isinstance(value.literal, str):
+        return value
+    each = other.field.type if other.field is not None else _DURATIONS
+    try:
+        span = (each if isinstance(each, Duration) else _DURATIONS).judge_text(value.literal, CANONICAL)
+    except Invalid as error:
+        raise ExpressionError(error.message, offset=value.spot) from None
+    return replace(number_value(Decimal(seconds_of(span)), value.spot), unit=DURATION)
 
 
 # -- kinds with ways of their own -----------------------------------------------------------------
@@ -284,7 +316,7 @@ def day_of(moment: Value, scope: Scope) -> Value:
 def _numbers(sign: str, left: Value, right: Value) -> ColumnElement[bool]:
     if right.is_literal and right.scale > left.scale and sign not in ("=", "<>"):
         # The bound moves to the next number that the column can hold, so that its index serves.
-        common_currency((left, right))
+        common_unit((left, right))
         rounding = ROUND_FLOOR if sign in ("<=", ">") else ROUND_CEILING
         scaled = units(right.literal, left.scale, rounding)
         return _truth(SIGNS[sign](left.sql, whole_literal(scaled)))

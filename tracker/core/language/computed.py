@@ -52,7 +52,7 @@ def compute(field: BoundField, tracker: Tracker, table: FromClause, scope: Scope
 
 
 def computed_kind(field: BoundField, trackers: Trackers) -> Typed | None:
-    """Return what a computed field gives (kind, scale, currency, target); None when it cannot be computed."""
+    """Return what a computed field gives (kind, scale, unit, target); None when it cannot be computed."""
     tracker = tracker_with(field, trackers)
     try:
         return None if tracker is None else computed(field, tracker, tracker.table, checking_scope(trackers))
@@ -66,13 +66,13 @@ def tracker_with(field: BoundField, trackers: Trackers) -> Tracker | None:
 
 
 def settle_kinds(trackers: Trackers) -> None:
-    """Tell every computed field what it gives: `kind` on the field, `scale` and `currency` on its type."""
+    """Tell every computed field what it gives: `kind` on the field, `scale` and `unit` on its type."""
     for tracker in trackers.by_key.values():
         for field in tracker.fields.values():
             found = computed_kind(field, trackers) if field.computed and not field.many else None
             if found is not None:
                 field.kind = found.kind
-                vars(field.type).update(kind=found.kind, scale=found.scale, currency=found.currency)
+                vars(field.type).update(kind=found.kind, scale=found.scale, unit=found.unit)
 
 
 def dependencies(trackers: Trackers) -> Mapping[tuple[str, str], frozenset[tuple[str, str]]]:

@@ -22,10 +22,12 @@ from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope, SystemScope, is_passing, late_names
 from tracker.core.language.values import Form, Value
 from tracker.fields.base import Kind
+from tracker.fields.times import DURATION, TimeOfDay, rounded
 from tracker.i18n import _
 
 HEAVIEST = 20_000  # pieces of SQL that one expression may become
 _KEPT = 500  # compiled expressions a tracker
+_TIMES = TimeOfDay()
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,24 @@ class Typed:
     sql: ColumnElement[Any]
     kind: Kind
     scale: int = 0
-    currency: str = ""
+    unit: str = ""
     depends_on: frozenset[tuple[str, str]] = frozenset()
     late: frozenset[str] = frozenset()
     target: str = ""  # of a link: item:<tracker>, user, group, file
     passing: bool = False  # holds a blind index or late values that were filled in: good for once
 
     def value(self, raw: Any) -> Any:
-        """Return the value for what the database gave: None, bool, int, Decimal, date, datetime or str."""
+        """Return the Python value for what the database gave; a duration that is too long for one is None."""
         if raw is None or self.kind is Kind.TEXT:
             return raw
         if self.kind is Kind.BOOLEAN:
             return bool(raw)
+        if self.kind is Kind.TIME:
+            return _TIMES.load((raw,))
+        if self.unit == DURATION:
+            return rounded(Decimal(raw).scaleb(-self.scale))
         if self.kind is Kind.NUMBER:
-            return Decimal(raw).scaleb(-self.scale) if self.scale or self.currency else int(raw)
+            return Decimal(raw).scaleb(-self.scale) if self.scale or self.unit else int(raw)
         return raw
 
     def with_sql(self, sql: ColumnElement[Any]) -> Typed:
@@ -114,7 +120,7 @@ def typed(value: Value, shared: Shared) -> Typed:
         value.sql,
         value.kind,
         value.scale,
-        value.currency,
+        value.unit,
         frozenset(shared.reads),
         late_names(value.sql),
         value.target,

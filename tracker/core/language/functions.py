@@ -158,7 +158,7 @@ def _least(call: Call) -> Value:
 def _extreme(call: Call, how: type[elements.Greatest | elements.Least]) -> Value:
     values = unified(call.values(), call.walker.scope)
     first = values[0]
-    if first.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME):
+    if first.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME):
         raise call.refused(0, _("numbers or dates"), first)
     return replace(first, sql=typed_as(how(*(each.sql for each in values)), values))
 

@@ -179,9 +179,7 @@ def total(source: Source, value: Value, condition: ColumnElement[bool]) -> Value
     value = value.scalar()
     how = elements.PlainSum if hasattr(value.sql, "table") else elements.Sum
     sql = source.figure(func.coalesce(how(value.sql), elements.whole(0)), condition)
-    return _never_null(
-        Value(sql, Kind.NUMBER, scale=value.scale, currency=value.currency, steps=source.many.steps)
-    )
+    return _never_null(Value(sql, Kind.NUMBER, scale=value.scale, unit=value.unit, steps=source.many.steps))
 
 
 def average(source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
@@ -191,14 +189,14 @@ def average(source: Source, value: Value, condition: ColumnElement[bool]) -> Val
     scale = max(QUOTIENT, value.scale)
     factor = elements.whole(10 ** (scale - value.scale))
     sql = source.figure(elements.Average(value.sql, factor), condition)
-    return Value(sql, Kind.NUMBER, scale=scale, currency=value.currency, steps=source.many.steps)
+    return Value(sql, Kind.NUMBER, scale=scale, unit=value.unit, steps=source.many.steps)
 
 
 def extreme(
     source: Source, value: Value, condition: ColumnElement[bool], *, how: Callable[..., Any]
 ) -> Value:
-    """Return the smallest (`how` is func.min) or largest (func.max) number or day."""
-    if value.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME):
+    """Return the smallest (`how` is func.min) or largest (func.max) number, day or time."""
+    if value.kind not in (Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME):
         raise ExpressionError(
             _("Smallest and largest are asked of numbers and dates, not of %(kind)s.", kind=kind_name(value))
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from tracker.core.language.values import (
 from tracker.errors import Invalid, Unknown
 from tracker.fields.base import Kind
 from tracker.fields.numbers import YesNo
+from tracker.fields.times import DURATION, duration_text
 from tracker.i18n import Message, _
 
 Arity = Literal["none", "one", "two", "many"]
@@ -136,6 +137,8 @@ def constant(question: Question, raw: Any) -> Value:
     value = question.value
     if isinstance(raw, bool):
         return truth_value(truth=raw)
+    if value.unit == DURATION or value.kind is Kind.TIME:
+        return text_value(_text(value, raw))
     if value.kind is Kind.NUMBER:
         return number_value(_number(question.field, raw))
     if value.kind is Kind.BOOLEAN:
@@ -148,6 +151,15 @@ def constant(question: Question, raw: Any) -> Value:
 
 
 _YES_NO = YesNo()
+
+
+def _text(value: Value, raw: Any) -> str:
+    """Return the text of a time of day or a duration, given as such or as people write it."""
+    if isinstance(raw, timedelta):
+        return duration_text(raw)
+    if isinstance(raw, int) and value.field is not None:
+        return value.field.type.text(value.field.judge(raw))
+    return raw.isoformat() if isinstance(raw, time) else str(raw).strip()
 
 
 def _number(field: BoundField, raw: Any) -> Decimal:
@@ -281,6 +293,8 @@ BEFORE = replace(LT, label=_("is before"))
 UNTIL = replace(LTE, label=_("is on or before"))
 AFTER = replace(GT, label=_("is after"))
 SINCE = replace(GTE, label=_("is on or after"))
+BY = replace(LTE, label=_("is at or before"))
+FROM = replace(GTE, label=_("is at or after"))
 WITHIN = Operator("within", _("is in"), "one", _judged(_within))
 EMPTY = Operator("empty", _("is empty"), "none", _empty)
 NOT_EMPTY = Operator("not_empty", _("is not empty"), "none", _not_empty)
@@ -301,6 +315,7 @@ OPERATORS: Mapping[tuple[Kind, bool], tuple[Operator, ...]] = {
     (Kind.BOOLEAN, False): (IS, IS_NOT, *_ENDS),
     (Kind.DATE, False): _DATED,
     (Kind.DATETIME, False): _DATED,
+    (Kind.TIME, False): (IS, IS_NOT, BEFORE, BY, AFTER, FROM, BETWEEN, ANY_OF, NONE_OF, *_ENDS),
     (Kind.CHOICE, False): _LISTED,
     (Kind.REF, False): _LISTED,
     (Kind.PARTS, False): (CONTAINS, STARTS_WITH, *_ENDS),

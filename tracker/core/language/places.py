@@ -94,7 +94,7 @@ def stored_value(each: BoundField, columns: Any, spot: int | None) -> Value:
         columns[main.name],
         each.kind,
         scale=int(getattr(each.type, "scale", None) or 0),
-        currency=str(getattr(each.type, "currency", "") or ""),
+        unit=str(getattr(each.type, "unit", "") or ""),
         folded=columns[compared.name] if compared.part.folded else None,
         field=each,
         target=target_of(each),

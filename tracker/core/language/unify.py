@@ -1,4 +1,4 @@
-"""Several values that give one result, as in CASE and coalesce: one kind, one scale, one currency."""
+"""Several values that give one result, as in CASE and coalesce: one kind, one scale, one unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.types import NullType
 from tracker.core.language.compare import adapted
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import NOTHING, Value, common_currency, kind_name, rescaled
+from tracker.core.language.values import NOTHING, Value, common_unit, kind_name, rescaled
 from tracker.fields.base import Kind
 from tracker.i18n import _
 
@@ -43,13 +43,13 @@ def unified(values: Sequence[Value], scope: Scope) -> list[Value]:
                 offset=each.spot,
             )
     scale = max(each.scale for each in fitting)
-    currency = common_currency(fitting)
+    unit = common_unit(fitting)
     fitting = [rescaled(each, scale) if leading.kind is Kind.NUMBER else each for each in fitting]
     first = replace(
         fitting[0],
         kind=leading.kind,
         scale=scale,
-        currency=currency,
+        unit=unit,
         target=leading.target,
         folded=None,
         literal=NOTHING,

@@ -16,6 +16,7 @@ from tracker.core.language.refusal import ExpressionError
 from tracker.fields.base import Kind
 from tracker.fields.folding import fold
 from tracker.fields.storage import PlainText, Storage
+from tracker.fields.times import DURATION
 from tracker.i18n import Message, _
 
 Form = Literal["page", "set", "value"]
@@ -31,6 +32,7 @@ KIND_NAMES = {
     Kind.BOOLEAN: _("yes or no"),
     Kind.DATE: _("a date"),
     Kind.DATETIME: _("a moment"),
+    Kind.TIME: _("a time of day"),
     Kind.CHOICE: _("a choice"),
     Kind.REF: _("a link"),
     Kind.PARTS: _("a value of several parts"),
@@ -66,7 +68,7 @@ class Value:
     sql: ColumnElement[Any]
     kind: Kind
     scale: int = 0
-    currency: str = ""
+    unit: str = ""  # what a number counts: a currency, or `duration`, whose numbers are seconds
     folded: ColumnElement[Any] | None = None  # a column that holds the folded text
     literal: Any = NOTHING
     field: BoundField | None = None  # whose type judges what it is compared with
@@ -192,12 +194,23 @@ def rescaled(value: Value, scale: int) -> Value:
     return replace(value, sql=sql, folded=None, scale=scale, bound=min(bound, LARGEST), field=None)
 
 
-def common_currency(values: Iterable[Value]) -> str:
-    """Return the one currency of values; numbers without one take it on.
+def common_unit(values: Iterable[Value]) -> str:
+    """Return the one unit of values: numbers without a currency take it on; durations stay among themselves.
 
-    :raises ExpressionError: there are two.
+    :raises ExpressionError: there are two, or a plain number stands beside a duration.
     """
-    found = sorted({each.currency for each in values if each.currency})
+    values = tuple(values)
+    found = sorted({each.unit for each in values if each.unit})
+    if DURATION in found:
+        for each in values:
+            if each.unit != DURATION and not each.is_null and each.literal != 0:
+                raise ExpressionError(
+                    _(
+                        "A duration does not mix with %(kind)s; write durations as '1:30'.",
+                        kind=kind_name(each),
+                    ),
+                    offset=each.spot,
+                )
     if len(found) > 1:
         raise ExpressionError(
             _(
@@ -214,6 +227,8 @@ def common_currency(values: Iterable[Value]) -> str:
 
 def kind_name(value: Value) -> Message:
     """Return what a value is, for a sentence: "a number", "an amount in EUR"."""
-    if value.currency:
-        return _("an amount in %(currency)s", currency=value.currency)
+    if value.unit == DURATION:
+        return _("a duration")
+    if value.unit:
+        return _("an amount in %(currency)s", currency=value.unit)
     return KIND_NAMES[value.kind]

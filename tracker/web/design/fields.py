@@ -35,6 +35,7 @@ SAMPLES = {
     "user": "Amélie Fontaine",
     "group": "Staff",
     "file": "statutes.pdf",
+    "duration": "1 hr 30 min",
     "back_links": "All memberships of a person",
     "lookup": "The town of the household",
     "count": "3 memberships",

@@ -40,6 +40,7 @@ LABELS = {
     "min": "Smallest",
     "of": "Over which links",
     "on_delete": "When the target goes to the trash",
+    "plain": "A number without a unit means",
     "per_year": "Start counting anew each year",
     "places": "Decimals",
     "prefix": "In front of the number",
@@ -58,6 +59,9 @@ WORDS = {
     "max": "Largest",
     "average": "Average",
     "count": "Number",
+    "seconds": "Seconds",
+    "minutes": "Minutes",
+    "hours": "Hours",
 }
 LATER = ("Missing data for required field.", "Field may not be null.")
 

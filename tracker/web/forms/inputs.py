@@ -223,6 +223,7 @@ class Upload(Input):
 
 LOOKS: Mapping[str, type[Input]] = {
     "radio": OneOf,
+    "stars": OneOf,
     "select": OneOf,
     "picker": OneOf,
     "checks": SeveralOf,

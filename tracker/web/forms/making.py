@@ -21,7 +21,7 @@ from tracker.web.forms.inputs import LOOKS, Choices, Input, OneOf, Rows, look_of
 from tracker.web.forms.picking import OFFERED, group_choices, people_choices, picks
 from tracker.web.items.values import UNSEEN
 
-SHORT = {"line", "number", "date", "moment", "select", "picker", "lines", "tags"}
+SHORT = {"line", "number", "date", "time", "moment", "stars", "select", "picker", "lines", "tags"}
 YES_NO = (("yes", str(_("Yes"))), ("no", str(_("No"))))
 
 

@@ -22,7 +22,7 @@ from tracker.web.showing import to_item, to_tracker
 ROWS = 20
 NEWEST = 3
 COLUMNS = 4
-SHORT = (Kind.CHOICE, Kind.DATE, Kind.DATETIME, Kind.NUMBER, Kind.REF, Kind.TEXT, Kind.BOOLEAN)
+SHORT = (Kind.CHOICE, Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.NUMBER, Kind.REF, Kind.TEXT, Kind.BOOLEAN)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> 
                     else names.html(
                         one, each.values[one.key], at=to_item(tab.tracker.key, each.id), unseen=False
                     ),
-                    one.kind is Kind.NUMBER,
+                    one.kind is Kind.NUMBER and one.type.at_end,
                 )
                 for one in columns
             ),

@@ -144,6 +144,12 @@ def one(tracker: Tracker) -> str:
     return noun(tracker.title_one)
 
 
+@bp.app_template_global("is_clock")
+def is_clock(text: str) -> bool:
+    """Say whether the browser's own control for times can show a text; empty ones too."""
+    return not text or bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", text))
+
+
 @bp.app_template_global("is_iso")
 def is_iso(text: str, *, time: bool = False) -> bool:
     """Say whether the browser's own control for days, or for moments, can show a text; empty ones too."""

@@ -17,6 +17,7 @@ from tracker.core.language.operators import ME, Operator, operators_for
 from tracker.core.language.relative import SPANS
 from tracker.errors import Invalid
 from tracker.fields.base import Kind
+from tracker.fields.times import DURATION
 from tracker.i18n import Reader
 from tracker.web.items.values import UNSEEN
 from tracker.web.lists.columns import reference_names, referring
@@ -43,7 +44,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class Editor:
-    """The controls for one condition. `look` is choices, date, number, item or text."""
+    """The controls for one condition. `look` is choices, date, time, number, duration, item or text."""
 
     field: BoundField
     operators: Sequence[Operator]
@@ -165,7 +166,9 @@ def _look(reading: Reading, bound: BoundField) -> tuple[str, Sequence[tuple[str,
     if bound.kind in (Kind.DATE, Kind.DATETIME):
         return "date", ()
     if bound.kind is Kind.NUMBER:
-        return "number", ()
+        return ("number" if bound.type.unit != DURATION else "duration"), ()
+    if bound.kind is Kind.TIME:
+        return "time", ()
     if bound.kind is Kind.REF:
         return _look_of_reference(reading, bound)
     return "text", ()

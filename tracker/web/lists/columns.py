@@ -131,7 +131,7 @@ def _looks(fields: Sequence[BoundField]) -> list[str]:
 
 def is_at_end(bound: BoundField) -> bool:
     """Say whether a column stands at the end side: numbers and money."""
-    return bound.kind is Kind.NUMBER and not bound.sealed
+    return bound.kind is Kind.NUMBER and bound.type.at_end and not bound.sealed
 
 
 # -- cells ------------------------------------------------------------------------------------------
