@@ -23,6 +23,7 @@ HOUSE = (
     ("tracker.core.access",),
     ("tracker.core.ask",),
     ("tracker.core.items",),
+    ("tracker.core.conversion",),
     ("tracker.core.changes",),
     ("tracker.core.profile", "tracker.core.transfer"),
     ("tracker.api",),

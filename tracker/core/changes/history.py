@@ -14,6 +14,7 @@ from tracker.core.access.rights import MASKED, READ, rights, visible_trackers
 from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import Counts, Reading
+from tracker.core.conversion.run import SWAPPED_AT
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.rows import side_from_json
 from tracker.errors import Unknown
@@ -100,14 +101,14 @@ def field_changes(reading: Reading, tracker: Tracker, diff: Mapping[str, Any]) -
     found: list[FieldChange] = []
     done: set[str] = set()
     for name in diff:
-        field = tracker.by_column.get(name)
+        field = tracker.by_column.get(name) or tracker.former_by_column.get(name)
         if field is None:
             if name in PLACING:
                 found.append(FieldChange(None, name, *diff[name]))
             continue
-        if field.key in done or mine.level(field) < MASKED:
+        if field.definition.column in done or mine.level(field) < MASKED:
             continue
-        done.add(field.key)
+        done.add(field.definition.column)
         if field.sealed or mine.level(field) < READ:
             found.append(FieldChange(field, field.key, None, None, masked=True))
         else:
@@ -134,7 +135,11 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
     :raises NotFound: the item is not open to the actor today.
     """
     mine = rights(reading)
-    fields = [each for each in tracker.fields.values() if mine.level(each) >= MASKED and not each.computed]
+    fields = [
+        each
+        for each in fields_of_then(reading, tracker, moment)
+        if mine.level(each) >= MASKED and not each.computed
+    ]
     item = get_item(reading, tracker, item_id, fields=fields, trash=True)
     table = tables.revision
     rows = reading.execute(
@@ -156,6 +161,29 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
                 trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
     read = [each for each in fields if mine.level(each) >= READ]
     return None if trashed else _walked_back(read, item.values, back)
+
+
+def fields_of_then(reading: Reading, tracker: Tracker, moment: datetime) -> list[BoundField]:
+    """Return the fields of a tracker, those whose type was changed since as they were at a moment."""
+    if not tracker.former:
+        return list(tracker.fields.values())
+    step, change = tables.step, tables.change_set
+    rows = reading.execute(
+        select(step.c.definition_id, step.c.before, change.c.at, change.c.place)
+        .join(change, change.c.id == step.c.change_set_id)
+        .where(step.c.definition_id.in_({each.id for each in tracker.former}))
+        .order_by(step.c.id.desc())
+    ).all()
+    then = {row.definition_id: row.before["column"] for row in rows if row.before and _happened(row) > moment}
+    by_column = {each.definition.column: each for each in tracker.former}
+    return [by_column.get(then.get(each.id, ""), each) for each in tracker.fields.values()]
+
+
+def _happened(row: Any) -> datetime:
+    """Return when a step took hold: a change of type lasts, and points to its columns at the end."""
+    told = (row.place or {}).get(SWAPPED_AT)
+    at: datetime = row.at if told is None else datetime.fromisoformat(told)
+    return at
 
 
 def _walked_back(

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     and_,
     exists,
     false,
     func,
-    literal_column,
     not_,
     or_,
     select,
@@ -29,7 +27,7 @@ from tracker.core.changes.obstacles import Between, Conflict, revisions_of
 from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
-from tracker.core.items.rows import side_from_json, side_json, stored_json
+from tracker.core.items.rows import names_column, side_from_json, side_json, stored_json
 from tracker.core.items.trash import hold, restore_where, trash_where
 from tracker.core.items.write import Placing, save_difference
 
@@ -37,6 +35,7 @@ revision = tables.revision
 CHANGED_SINCE = "it was changed since"
 TAKEN = "its old value is used by another now"
 DEAD = "what it linked to is in the trash now"
+RETYPED = "its field has another type since"
 NOT_OPEN = "you may not change all that was changed"
 
 
@@ -94,7 +93,7 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
 
 def _restores(change: ChangeSet) -> ColumnElement[bool]:
     """Return the clause for revisions that brought an item back from the trash."""
-    return _names(change, "deleted_cs")
+    return names_column(change.dialect, "deleted_cs")
 
 
 def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
@@ -137,17 +136,10 @@ def _untouched(
     table = tracker.table
     allowed = clauses.where(change, "change", tracker, form="set")
     clear = [revision.c.version == table.c.version, table.c.deleted_cs.is_(None), allowed]
-    clear += [not_(_names(change, name)) for name in blocked]
+    clear += [not_(names_column(change.dialect, name)) for name in blocked]
     left = obstacles.taken_by_old(change, tracker, here, columns)
     left |= obstacles.dead_by_old(change, tracker, here, columns)
     return and_(*clear, table.c.id.not_in(left)) if left else and_(*clear)
-
-
-def _names(change: ChangeSet, name: str) -> ColumnElement[bool]:
-    """Return the clause for revisions whose diff names a column."""
-    if change.dialect == "sqlite":
-        return literal_column(f"json_type(sys_revision.diff, '$.{name}')").is_not(None)
-    return literal_column(f"jsonb_exists(sys_revision.diff, '{name}')", Boolean())
 
 
 # -- field by field ---------------------------------------------------------------------------
@@ -160,7 +152,10 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any, *, own: bool) ->
         return [Conflict(tracker.key, row.item_id, "", "it is in the trash, or you may not change it")]
     blocked = obstacles.blocked_columns(change, tracker, row.diff, own=own)
     diff = {name: pair for name, pair in row.diff.items() if name not in blocked}
-    conflicts = [Conflict(tracker.key, item.id, "", NOT_OPEN)] if blocked else []
+    former = dict.fromkeys(each for name in blocked if (each := tracker.former_by_column.get(name)))
+    conflicts = [Conflict(tracker.key, item.id, _named(change, each), RETYPED) for each in former]
+    if any(name not in tracker.former_by_column for name in blocked):
+        conflicts.append(Conflict(tracker.key, item.id, "", NOT_OPEN))
     placing = _placing_before(tracker, item, diff, conflicts)
     values: dict[str, Any] = {}
     sealed: dict[str, Any] = {}

@@ -6,9 +6,10 @@ were taken meanwhile, and items that the actor may not change. Undo is itself a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
@@ -21,6 +22,8 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import ChangeSetInfo, change_set_infos, open_change_set
 from tracker.core.changes.obstacles import Conflict
 from tracker.core.changes.revert import undo_creations, undo_revisions, undo_trashing
+from tracker.core.conversion.back import SavedSince, carry, saved_since
+from tracker.core.conversion.run import swapped
 from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
@@ -64,8 +67,9 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
         designing = has_steps(reading, change_set_id)
         tasks = list(_tasks(reading, change_set_id))
         large = _size(reading, change_set_id) > AT_ONCE
-        begun, place = _begun(reading, change_set_id)
+        begun, noted = _begun(reading, change_set_id)
     done = Undone(begun)
+    place = int(noted.get("tasks", 0))
     groups = [[task] for task in tasks] if large else [tasks]
     for number, group in list(enumerate(groups or [[]]))[place:]:
         first, last = number == 0, number + 1 >= len(groups)
@@ -89,7 +93,9 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
                 raise _TakenBack  # an undo of nothing leaves no trace, and is in nobody's way
             done.change_set = change.id
             progress = {"tasks": number + 1, "left": len(done.conflicts)}
-            change.save_place(progress, state="done" if last else "open")
+            if designing and first:
+                noted = swapped(change)
+            change.save_place({**noted, **progress}, state="done" if last else "open")
     return done
 
 
@@ -99,13 +105,13 @@ def _did_anything(change: ChangeSet) -> bool:
     )
 
 
-def _begun(reading: Reading, change_set_id: int) -> tuple[int | None, int]:
-    """Return the undo of a change set that was killed half-way, and how many of its parts are done."""
+def _begun(reading: Reading, change_set_id: int) -> tuple[int | None, Mapping[str, Any]]:
+    """Return the undo of a change set that was killed half-way, and what it noted of how far it came."""
     table = tables.change_set
     row = reading.execute(
         select(table.c.id, table.c.place).where(table.c.undoes_id == change_set_id, table.c.state == "open")
     ).first()
-    return (None, 0) if row is None else (row.id, int((row.place or {}).get("tasks", 0)))
+    return (None, {}) if row is None else (row.id, row.place or {})
 
 
 def _claim(change: ChangeSet, change_set_id: int) -> None:
@@ -201,6 +207,12 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
     if designing:
         require_admin(change)
     found: list[Conflict] = []
+    saved = saved_since(change, change_set_id) if designing else None
+    if (
+        saved is not None
+    ):  # first, for what was made as a target of the field is needed as long as it is a link
+        done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
+        found += _carried(change, saved)
     parts = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}
     for task in tasks:
         tracker = trackers(change).by_id[task.tracker_id]
@@ -214,8 +226,19 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
         for name, number in vars(counts).items():
             setattr(total, name, getattr(total, name) + number)
     done.conflicts += _told(change, found)
-    if designing:
+    if designing and saved is None:
         done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
+
+
+def _carried(change: ChangeSet, saved: SavedSince) -> list[Conflict]:
+    owner = next(
+        each
+        for each in trackers(change).by_id.values()
+        if saved.field.key in each.all_fields and each.all_fields[saved.field.key].id == saved.field.id
+    )
+    return [
+        Conflict(owner.key, left.item_id, saved.field.key, str(left.reason)) for left in carry(change, saved)
+    ]
 
 
 def _told(change: ChangeSet, conflicts: list[Conflict]) -> list[Conflict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -201,7 +202,16 @@ class BoundField:
 class Tracker:
     """A tracker with its bound fields and its table, kept for one version of the design."""
 
-    def __init__(self, definition: TrackerDef, types: TypeRegistry) -> None:
+    def __init__(
+        self,
+        definition: TrackerDef,
+        types: TypeRegistry,
+        former: Mapping[int, Sequence[FieldDef]] = MappingProxyType({}),
+    ) -> None:
+        """Bind a definition.
+
+        :param former: what its fields were while other columns held their values, by number of the field.
+        """
         self.definition = definition
         self.id = definition.id
         self.key = definition.key
@@ -211,6 +221,10 @@ class Tracker:
         self.fields = {key: each for key, each in self.all_fields.items() if not each.definition.retired}
         self.stored = [each for each in self.all_fields.values() if not (each.computed or each.many)]
         self.sides = [each for each in self.all_fields.values() if each.many and not each.computed]
+
+        self.former = [
+            BoundField(was, types) for each in definition.fields for was in former.get(each.id, ())
+        ]
 
     def __repr__(self) -> str:
         return f"<tracker {self.key}>"
@@ -226,7 +240,7 @@ class Tracker:
         columns: list[ColumnClause[Any]] = [
             column("uid", PlainText) if name == "uid" else column(name, Id) for name in SYSTEM_COLUMNS
         ]
-        for each in self.stored:
+        for each in (*self.stored, *(was for was in self.former if not was.many)):
             columns += [physical.sql for physical in each.columns]
         return table(self.table_name, *columns)
 
@@ -235,6 +249,12 @@ class Tracker:
         """Bound fields by each of their physical columns, and by the name of their side table."""
         found = {physical.name: each for each in self.stored for physical in each.columns}
         return found | {each.definition.column: each for each in self.sides}
+
+    @cached_property
+    def former_by_column(self) -> Mapping[str, BoundField]:
+        """What fields were before their type changed, by the columns (or side table) that hold their old values."""
+        found = {physical.name: each for each in self.former if not each.many for physical in each.columns}
+        return found | {each.definition.column: each for each in self.former if each.many}
 
     @cached_property
     def name_fields(self) -> tuple[BoundField, ...]:
@@ -293,10 +313,15 @@ class Trackers:
     by_id: Mapping[int, Tracker]
 
     @classmethod
-    def bind(cls, design: Design, types: TypeRegistry) -> Trackers:
-        """Bind every tracker of a design."""
+    def bind(
+        cls,
+        design: Design,
+        types: TypeRegistry,
+        former: Mapping[int, Sequence[FieldDef]] = MappingProxyType({}),
+    ) -> Trackers:
+        """Bind every tracker of a design; `former` as `Tracker` takes it."""
         bound = [
-            Tracker(each, types)
+            Tracker(each, types, former)
             for each in sorted(design.trackers, key=lambda each: (each.position, each.id))
         ]
         return cls(design, {each.key: each for each in bound}, {each.id: each for each in bound})

@@ -47,6 +47,33 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
             change.execute(text(f"DROP INDEX IF EXISTS ix_{field.definition.column}"))
 
 
+def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
+    """Make the columns, or the side table, that a field of another type will have, and a table of what is filled."""
+    if field.many:
+        _create_side(change, tracker, field)
+    else:
+        _add_columns(change, tracker, field, old=None, there=set())
+    _note_column(change, tracker, field)
+    filled = Table(
+        filled_name(field),
+        MetaData(),
+        Column("item_id", Id, primary_key=True),
+        Column("version", Id, nullable=False),
+        sqlite_with_rowid=True,
+    )
+    change.execute(CreateTable(filled))
+
+
+def drop_filled(change: ChangeSet, field: BoundField) -> None:
+    """Drop the table of what is filled, once the field has its new type or never will."""
+    change.execute(text(f"DROP TABLE IF EXISTS {filled_name(field)}"))
+
+
+def filled_name(field: BoundField) -> str:
+    """Return the name of the table that holds, while a field is filled, which version of an item is in it."""
+    return f"filled_{field.definition.column}"
+
+
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
     """Drop the indexes of a tracker that is taken away; its table stays, as the undo."""
     _alter_indexes(change, _indexes(change, old), {})
@@ -89,9 +116,11 @@ def _add_columns(
     change: ChangeSet, tracker: Tracker, field: BoundField, *, old: Tracker | None, there: set[str]
 ) -> None:
     before = old.all_fields.get(field.key) if old else None
+    if before is not None and before.definition.column != field.definition.column:
+        before = None  # of another type now: its columns were prepared, or are those of its former type
     known = {each.name for each in before.columns} if before else set()
     if field.definition.column in there and before is None:
-        return  # brought back: its columns never went
+        return  # its columns are there already
     for each in field.columns:
         if each.name not in known:
             kind = each.storage.sql_type.compile(change.connection.dialect)
@@ -108,21 +137,22 @@ def _columns_ever(change: ChangeSet, tracker_id: int) -> set[str]:
 
 
 def _note_columns(change: ChangeSet, tracker: Tracker, there: set[str]) -> None:
-    rows = [
-        {
-            "column": field.definition.column,
-            "field_id": field.id,
-            "tracker_id": tracker.id,
-            "type": field.definition.type,
-            "options": dict(field.definition.options),
-            "encrypted": field.sealed,
-            "from_cs": change.id,
-        }
-        for field in (*tracker.stored, *tracker.sides)
-        if field.definition.column and field.definition.column not in there
-    ]
-    if rows:
-        change.execute(tables.field_column.insert(), rows)
+    for field in (*tracker.stored, *tracker.sides):
+        if field.definition.column and field.definition.column not in there:
+            _note_column(change, tracker, field)
+
+
+def _note_column(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
+    row = {
+        "column": field.definition.column,
+        "field_id": field.id,
+        "tracker_id": tracker.id,
+        "type": field.definition.type,
+        "options": dict(field.definition.options),
+        "encrypted": field.sealed,
+        "from_cs": change.id,
+    }
+    change.execute(tables.field_column.insert(), row)
 
 
 # -- indexes ----------------------------------------------------------------------------------

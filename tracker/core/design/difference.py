@@ -63,6 +63,11 @@ class Step:
             return _("Take away %(noun)s %(path)s", noun=noun, path=self.path)
         if self.was:
             return _("Rename %(noun)s %(was)s to %(path)s", noun=noun, was=self.was, path=self.path)
+        if "type" in self.changes:
+            old, new = self.changes["type"]
+            return _(
+                "Change the type of field %(path)s from %(old)s to %(new)s", path=self.path, old=old, new=new
+            )
         if "retired" in self.changes:
             verb = "Retire" if self.after.get("retired") else "Bring back"
             return _("%(verb)s %(noun)s %(path)s", verb=verb, noun=noun, path=self.path)

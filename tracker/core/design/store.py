@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -10,14 +11,15 @@ from sqlalchemy import select
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import Tracker, Trackers
-from tracker.core.design.definitions import CHILD_KINDS, KINDS, Definition, Design
+from tracker.core.design.definitions import CHILD_KINDS, KINDS, Definition, Design, FieldDef
 
 
 def trackers(reading: Reading) -> Trackers:
     """Return all trackers as they stand in this transaction."""
 
     def bind() -> Trackers:
-        bound = Trackers.bind(read_design(reading), reading.workspace.types)
+        design = read_design(reading)
+        bound = Trackers.bind(design, reading.workspace.types, _former(reading, design))
         reading.workspace.language.settle(bound)
         return bound
 
@@ -30,6 +32,19 @@ def tracker(reading: Reading, key: str) -> Tracker:
     :raises Unknown: there is none, or it is retired.
     """
     return trackers(reading).get(key)
+
+
+def _former(reading: Reading, design: Design) -> dict[int, list[FieldDef]]:
+    """Return, by field, what it was while other columns held its values: older history is read by that."""
+    table = tables.field_column
+    now = {each.id: each for tracker in design.trackers for each in tracker.fields}
+    former: defaultdict[int, list[FieldDef]] = defaultdict(list)
+    for row in reading.execute(select(table).order_by(table.c.column)):
+        held = now.get(row.field_id)
+        if held is not None and held.column != row.column:
+            was = {"type": row.type, "options": row.options, "encrypted": row.encrypted, "column": row.column}
+            former[row.field_id].append(replace(held, **was))
+    return former
 
 
 def read_design(reading: Reading) -> Design:

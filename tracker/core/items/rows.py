@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Boolean, ColumnElement, literal_column, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.core.base import tables
@@ -105,6 +105,13 @@ def stored_json(tracker: Tracker, row: Mapping[str, Stored]) -> dict[str, Any]:
         field = tracker.by_column.get(name)
         found[name] = stored if field is None else _physical(field, name).storage.to_json(stored)
     return found
+
+
+def names_column(dialect: str, name: str) -> ColumnElement[bool]:
+    """Return the clause for revisions whose diff names a column."""
+    if dialect == "sqlite":
+        return literal_column(f"json_type(sys_revision.diff, '$.{name}')").is_not(None)
+    return literal_column(f"jsonb_exists(sys_revision.diff, '{name}')", Boolean())
 
 
 def _physical(field: BoundField, name: str) -> Any:

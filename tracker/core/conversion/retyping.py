@@ -1,0 +1,151 @@
+"""What a change of a field's type is asked to be, and the field as it will be then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from dataclasses import field as part
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError
+from sqlalchemy import func, select
+
+from tracker.core.access.rights import require_admin
+from tracker.core.base import tables
+from tracker.core.base.transaction import Reading
+from tracker.core.design.bound import BoundField, Tracker, Trackers
+from tracker.core.design.definitions import FieldDef
+from tracker.core.design.store import tracker as tracker_of
+from tracker.core.design.store import trackers
+from tracker.errors import Invalid, Refused, TrackerError
+from tracker.fields.base import TextDialect
+from tracker.fields.conversion import Conversion, Ways, possible
+from tracker.i18n import _
+
+
+@dataclass(frozen=True)
+class Retyping:
+    """A field of a tracker, the type and options that it shall have, and how its values get there."""
+
+    tracker: str
+    field: str
+    type: str
+    options: Mapping[str, Any] = part(default_factory=dict)
+    ways: Ways = part(default_factory=Ways)
+    make: bool = False  # make the items that a link shall lead to where none has the name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON, as a change set keeps it."""
+        factor = None if self.ways.factor is None else str(self.ways.factor)
+        return {
+            **asdict(self),
+            "options": dict(self.options),
+            "ways": {**asdict(self.ways), "factor": factor},
+        }
+
+    @classmethod
+    def from_json(cls, held: Mapping[str, Any]) -> Retyping:
+        """Return what `to_json` wrote."""
+        ways = dict(held["ways"])
+        ways["dialect"] = TextDialect(**ways["dialect"])
+        ways["factor"] = None if ways["factor"] is None else Decimal(ways["factor"])
+        return cls(**{**held, "ways": Ways(**ways)})
+
+    def back(self, old: FieldDef) -> Retyping:
+        """Return the way back, to what the field was."""
+        factor = None if not self.ways.factor else 1 / self.ways.factor
+        instead = {new: text for text, new in self.ways.instead.items()}
+        ways = replace(self.ways, factor=factor, instead=instead, rounding=True)
+        return replace(self, type=old.type, options=old.options, ways=ways, make=False)
+
+
+@dataclass(frozen=True)
+class Retyped:
+    """A field as it is, and as it will be."""
+
+    tracker: Tracker
+    old: BoundField
+    new: BoundField
+
+
+def retyped(reading: Reading, asked: Retyping) -> Retyped:
+    """Check what is asked, as an administrator, and return the field before and after.
+
+    :raises Forbidden: the actor may not configure the workspace.
+    :raises Unknown: the tracker, the field or the type is not there.
+    :raises Invalid: an option is refused.
+    :raises Refused: values of the one type cannot become values of the other, or something needs the field as it is.
+    """
+    require_admin(reading)
+    tracker = tracker_of(reading, asked.tracker)
+    old = tracker.field(asked.field)
+    reading.workspace.types.get(asked.type)
+    definition = replace(old.definition, type=asked.type, options=dict(asked.options), default=None)
+    new = _bound(reading, definition)
+    _check(old, new)
+    definition = replace(
+        definition,
+        default=_default(old, new, asked),
+        column=_next_column(reading, new),
+        unique=old.definition.unique and new.type.uniqueable,
+    )
+    new = BoundField(definition, reading.workspace.types)
+    _check_design(reading, tracker, definition)
+    return Retyped(tracker, old, new)
+
+
+def _bound(reading: Reading, definition: FieldDef) -> BoundField:
+    try:
+        return BoundField(definition, reading.workspace.types)
+    except ValidationError as error:
+        name, said = next(iter(error.normalized_messages().items()))  # type: ignore[no-untyped-call]
+        raise Invalid(
+            "options",
+            _(
+                "Option %(name)s: %(said)s",
+                name=name,
+                said=" ".join(said) if isinstance(said, list) else str(said),
+            ),
+        ) from error
+
+
+def _check(old: BoundField, new: BoundField) -> None:
+    if old.sealed or new.sealed:
+        raise Refused(_("%(label)s is encrypted; its type cannot be changed.", label=old.label))
+    reason = possible(old.type, new.type)
+    if reason is not None:
+        raise Refused(reason)
+    same = (old.definition.type, dict(old.definition.options)) == (
+        new.definition.type,
+        dict(new.definition.options),
+    )
+    if same:
+        raise Refused(_("%(label)s is of that type already, with these options.", label=old.label))
+
+
+def _default(old: BoundField, new: BoundField, asked: Retyping) -> Any:
+    """Return the JSON form of the default in the new type; none where it does not fit."""
+    if old.definition.default is None:
+        return None
+    held = Conversion(old.type, new.type, asked.ways).convert(old.type.judge(old.definition.default))
+    return None if held.value is None else new.type.to_json(held.value)
+
+
+def _next_column(reading: Reading, new: BoundField) -> str:
+    table = tables.field_column
+    number = reading.execute(select(func.count()).where(table.c.field_id == new.id)).scalar_one()
+    return f"{'s' if new.many else 'f'}_{new.id}v{number + 1}"
+
+
+def _check_design(reading: Reading, tracker: Tracker, definition: FieldDef) -> None:
+    """Refuse when an expression, a view or a name could not go on with the field as it will be."""
+    now = trackers(reading)
+    fields = tuple(definition if each.id == definition.id else each for each in tracker.definition.fields)
+    design = now.design.with_(replace(tracker.definition, fields=fields))
+    then = Trackers.bind(design, reading.workspace.types)
+    try:
+        reading.workspace.language.settle(then)
+        reading.workspace.language.check(now, then)
+    except TrackerError as error:
+        raise Refused(error.message) from error
