@@ -11,6 +11,7 @@ from tracker.core.ask.page import get_item, page
 from tracker.core.ask.query import Query
 from tracker.core.changes.undo import undo
 from tracker.core.conversion import run
+from tracker.core.conversion.back import report
 from tracker.core.conversion.preview import distinct_texts, preview
 from tracker.core.conversion.retyping import Retyping
 from tracker.errors import Forbidden, Refused, TrackerError
@@ -199,3 +200,15 @@ def test_an_edit_from_before_is_not_undone_into_another_type(people):
     ]
     assert values(people, "age")["Ada"] == 35
     assert values(people, "kind")["Ada"] == "Member"
+
+
+def test_what_did_not_fit_is_reported_whatever_was_saved_since(people):
+    done = retype(people, "age", "integer")
+    people.change("person", _ids(people)["Bert"], age=40)
+    wanted = [
+        ("forty", "", Fit.EMPTIED, "“forty” is no number."),
+        ("007", "7", Fit.LOSSY, "The zeros in front are lost."),
+    ]
+    with people.workspace.read(SYSTEM) as reading:
+        told = [(case.old, case.new, case.fit, str(case.reason)) for case in report(reading, done)]
+    assert told == wanted

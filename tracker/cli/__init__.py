@@ -25,6 +25,7 @@ COMMANDS = {
     "undo": "tracker.cli.changes:undo",
     "import": "tracker.cli.transfer:import_",
     "export": "tracker.cli.transfer:export",
+    "field": "tracker.cli.fields:field",
     "types": "tracker.cli.field_types:types",
     "user": "tracker.cli.people:user",
     "group": "tracker.cli.people:group",

@@ -13,11 +13,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from tracker.core.access import clauses
+from tracker.core.access.rights import require_admin
 from tracker.core.ask.rows import Item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.conversion import rows
 from tracker.core.conversion.batch import Converter
+from tracker.core.conversion.preview import Case, cases
 from tracker.core.conversion.retyping import Retyped, Retyping
 from tracker.core.conversion.run import KEY
 from tracker.core.design.bound import BoundField, Tracker
@@ -25,6 +27,7 @@ from tracker.core.design.definitions import FieldDef
 from tracker.core.design.store import trackers
 from tracker.core.items.rows import names_column
 from tracker.core.items.write import save_difference
+from tracker.errors import Unknown
 from tracker.fields.conversion import Fit
 from tracker.i18n import Message
 
@@ -63,7 +66,7 @@ def saved_since(reading: Reading, change_set: int) -> SavedSince | None:
     if tracker is None or field is None or field.definition.column != step.after["column"]:
         return None  # taken back already, or changed again
     before = FieldDef.from_body(step.before, id=field.id, key=field.key)
-    asked = root if (before.type, before.options) == (root.type, root.options) else root.back(before)
+    asked = _way(root, before)
     return SavedSince(asked, field, _ids(reading, tracker, field, since))
 
 
@@ -97,6 +100,37 @@ def _write(change: ChangeSet, tracker: Tracker, item: Item, values: dict[str, An
         return
     for key, value in values.items():
         rows.write(change, tracker, tracker.all_fields[key], {item.id: value})
+
+
+def report(reading: Reading, change_set: int) -> Iterator[Case]:
+    """Yield the items whose values lost something, or did not fit, when a change set changed a field's type.
+
+    They are found anew in the columns that the field left, which nobody writes any more.
+
+    :raises Forbidden: the actor may not configure the workspace.
+    :raises Unknown: the change set did no such thing.
+    """
+    require_admin(reading)
+    step = _step(reading, change_set)
+    root, _since = _origin(reading, change_set)
+    tracker = None if step is None else _tracker_of(reading, step.definition_id)
+    if step is None or root is None or tracker is None:
+        raise Unknown("change of a type", str(change_set))
+    types = reading.workspace.types
+    before, after = (
+        BoundField(FieldDef.from_body(body, id=step.definition_id, key=root.field), types)
+        for body in (step.before, step.after)
+    )
+    asked = _way(root, after.definition)
+    for case in cases(reading, asked, Retyped(tracker, before, after)):
+        if case.fit is not Fit.FINE:
+            yield case
+
+
+def _way(root: Retyping, to: FieldDef) -> Retyping:
+    """Return the way that was asked for, or its way back, whichever leads to this definition."""
+    forwards = (to.type, dict(to.options)) == (root.type, dict(root.options))
+    return root if forwards else root.back(to)
 
 
 def _step(reading: Reading, change_set: int) -> Any:

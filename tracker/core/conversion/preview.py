@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tracker.core.base.transaction import Reading
@@ -12,6 +12,7 @@ from tracker.core.conversion.retyping import Retyped, Retyping, retyped
 from tracker.core.conversion.rows import batches
 from tracker.core.design.store import tracker as tracker_of
 from tracker.fields.conversion import Fit
+from tracker.fields.keys import key_for
 from tracker.i18n import Message
 
 EXAMPLES = 10  # of each kind
@@ -57,13 +58,6 @@ def preview(reading: Reading, asked: Retyping) -> Preview:
     return found
 
 
-def misfits(reading: Reading, asked: Retyping, change: Retyped | None = None) -> Iterator[Case]:
-    """Yield the items whose values lose something or do not fit, in the order of their numbers."""
-    for case in cases(reading, asked, change or retyped(reading, asked)):
-        if case.fit is not Fit.FINE:
-            yield case
-
-
 def cases(reading: Reading, asked: Retyping, change: Retyped) -> Iterator[Case]:
     """Yield what happens to each item that has a value, in the order of their numbers."""
     converter = Converter(change, asked)
@@ -91,3 +85,11 @@ def distinct_texts(reading: Reading, tracker: str, key: str) -> list[tuple[str, 
         if len(found) > DISTINCT:
             return None
     return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def choices_of(texts: Sequence[str]) -> dict[str, str]:
+    """Return options of a choice for some texts: keys and labels, in their order."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found[key_for(text, taken=found, prefix="option", reserved=())] = text
+    return found
