@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from ground import SYSTEM, Ground, field, group, tracker_def
@@ -15,7 +16,9 @@ from tracker.core.conversion.back import report
 from tracker.core.conversion.preview import distinct_texts, preview
 from tracker.core.conversion.retyping import Retyping
 from tracker.errors import Forbidden, Refused, TrackerError
-from tracker.fields.conversion import Fit, Ways
+from tracker.fields import BUILTIN
+from tracker.fields.conversion import Conversion, Fit, Ways, possible
+from tracker.fields.conversion_table import NAMES, samples, table
 
 PERSON = tracker_def(
     "person",
@@ -212,3 +215,23 @@ def test_what_did_not_fit_is_reported_whatever_was_saved_since(people):
     with people.workspace.read(SYSTEM) as reading:
         told = [(case.old, case.new, case.fit, str(case.reason)) for case in report(reading, done)]
     assert told == wanted
+
+
+def test_the_table_of_conversions_is_that_of_the_docs():
+    text = (Path(__file__).parent.parent / "docs" / "changing-types.md").read_text(encoding="utf-8")
+    written = text[text.index("| From ") :]
+    assert written == table(BUILTIN), "run: python -m tracker.fields.conversion_table docs/changing-types.md"
+
+
+def test_every_pair_of_types_gives_a_value_that_the_new_type_takes():
+    bound = [cls(cls.sample_options) for cls in BUILTIN]
+    for old in bound:
+        for new in bound:
+            if possible(old, new) is not None:
+                continue
+            for value in samples(old):
+                done = Conversion(old, new, names=NAMES).convert(value)
+                assert (done.value is None) == (done.fit is Fit.EMPTIED), (old.name, new.name, value)
+                assert done.fit is Fit.FINE or done.reason is not None, (old.name, new.name, value)
+                if done.value is not None:
+                    assert new.judge(new.to_json(done.value)) == done.value, (old.name, new.name, value)

@@ -135,13 +135,18 @@ def _asked(cli: Cli, path: str, type_: str, options: dict[str, Any]) -> Retyping
     if not all(sign and text for text, sign, _other in pairs):
         raise click.BadParameter("Write --read as TEXT=OTHER.")
     ways = Ways(
-        dialect=TextDialect(options["dates"], options["decimal"], options["country"]),
+        dialect=TextDialect(options["dates"], options["decimal"], options["country"], _zone(cli)),
         instead={text: other for text, _sign, other in pairs},
         factor=_factor(options["factor"]),
         rounding=options["rounding"],
         cutting=options["cutting"],
     )
     return Retyping(tracker, key, type_, given, ways, options["make"])
+
+
+def _zone(cli: Cli) -> str:
+    with cli.workspace.read(cli.actor) as reading:
+        return reading.house.zone
 
 
 def _apart(path: str) -> tuple[str, str]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tracker.errors import Invalid
 from tracker.fields.base import CANONICAL, FieldType, Kind, TextDialect
 from tracker.fields.folding import fold
+from tracker.fields.numbers import Number
 from tracker.i18n import PLAIN, Message, _
 
 
@@ -65,10 +67,14 @@ def possible(old: FieldType, new: FieldType) -> Message | None:
             return _("%(label)s is computed: it holds no values.", label=each.label)
         if each.kind is Kind.NONE or not each.columns():
             return _("%(label)s holds no values.", label=each.label)
+        if getattr(each, "always_encrypted", False):
+            return _("%(label)s is always encrypted, and can only stay what it is.", label=each.label)
         if each.refers == "file" or each.to_any:
             return _("%(label)s can only stay what it is.", label=each.label)
         if place == "to" and each.generated:
             return _("%(label)s is given by Tracker, from the next item on.", label=each.label)
+    if old.kind is Kind.BOOLEAN and new.kind is Kind.CHOICE and not hasattr(new, "selection"):
+        return _("%(label)s cannot be told from yes and no.", label=new.label)  # “no” is Norway's code
     return None
 
 
@@ -117,7 +123,7 @@ class Conversion:
     def _one(self, element: Any) -> Converted:
         if self.new.refers:
             return self._reference(element)
-        if self.new.kind is Kind.NUMBER and self.old.kind is Kind.NUMBER:
+        if isinstance(self.old, Number) and isinstance(self.new, Number):
             return self._number(Decimal(element))
         value = (element,) if self.old.many else element
         refusal: Invalid | None = None
@@ -135,6 +141,11 @@ class Conversion:
         """Return the texts that stand for a value (an element, when there are many), the first to be tried first."""
         if self.old.refers:
             return (self._instead(self._shown(value)),)
+        if self.old.kind is Kind.DATETIME and self.new.kind in (Kind.DATE, Kind.NUMBER):
+            local = value.astimezone(ZoneInfo(self.ways.dialect.zone))
+            return (local.date().isoformat() if self.new.kind is Kind.DATE else local.time().isoformat(),)
+        if self.old.kind is Kind.BOOLEAN and self.new.kind is Kind.NUMBER:
+            return ("1" if value else "0",)
         read = self._instead(self.old.format(value, PLAIN))
         canonical = self.old.text(value)
         by_label = self.old.kind is Kind.CHOICE and self.new.kind is not Kind.CHOICE
@@ -163,8 +174,9 @@ class Conversion:
             )
         if self.new.kind is Kind.NUMBER and _led_by_zero(text):
             return Converted(found, Fit.LOSSY, _("The zeros in front are lost."))
-        if self.old.kind is Kind.DATETIME and self.new.kind is Kind.DATE:
-            return Converted(found, Fit.LOSSY, _("The time of day is lost."))
+        if self.old.kind is Kind.DATETIME and self.new.kind in (Kind.DATE, Kind.NUMBER):
+            lost = _("The time of day is lost.") if self.new.kind is Kind.DATE else _("The day is lost.")
+            return Converted(found, Fit.LOSSY, lost)
         return Converted(found)
 
     # -- numbers and references ---------------------------------------------------------------
