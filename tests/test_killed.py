@@ -199,6 +199,44 @@ def test_after_a_killed_import_the_same_file_goes_in_again(crm, run, people_file
     assert_consistent(crm)
 
 
+# -- a change of type -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chunks", "statements"),
+    [(2, 3), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((0, 40), *LONG, (5, 2), (5, 12)))],
+)
+def test_a_killed_change_of_type_changes_nothing_and_goes_on(crm, run, people_file, chunks, statements):
+    run("-m", "tracker", "import", "person", people_file, "--map", "map.yaml")
+    before = len(sets(crm))
+    killed = run("-c", COMMAND, chunks, statements, "field", "convert", "person.tags", "line")
+
+    assert killed.returncode == -9, killed.stderr + killed.stdout
+    assert {item.values["tags"] for item in live(crm, "person")} == {("Choir", "Boat")}
+    assert_consistent(crm)
+    opened = sets(crm)[before:]
+    if opened:
+        ((number, state, _place),) = opened
+        assert state == "open"
+        again = run("-m", "tracker", "field", "resume", number)
+    else:
+        again = run("-m", "tracker", "field", "convert", "person.tags", "line")
+    assert again.returncode == 0, again.stderr
+    assert [item.values["tags"] for item in live(crm, "person")] == ["Choir, Boat"] * ROWS
+    assert run("-m", "tracker", "search", "rebuild").returncode == 0
+    assert_consistent(crm)
+
+
+def test_a_stopped_change_of_type_can_be_made_anew(crm, run, people_file):
+    run("-m", "tracker", "import", "person", people_file, "--map", "map.yaml")
+    run("-c", COMMAND, 2, 3, "field", "convert", "person.tags", "line")
+    number = sets(crm)[-1].id
+    assert "is being changed already" in run("-m", "tracker", "field", "convert", "person.tags", "line").stderr
+    assert run("-m", "tracker", "field", "stop", number).returncode == 0
+    assert run("-m", "tracker", "field", "convert", "person.tags", "paragraph").returncode == 0
+    assert {item.values["tags"] for item in live(crm, "person")} == {"Choir, Boat"}
+
+
 def sets(ground):
     with ground.workspace.read(SYSTEM) as reading:
         table = tables.change_set.c
