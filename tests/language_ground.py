@@ -48,6 +48,10 @@ def fields(start: int, **types: Any) -> tuple[FieldDef, ...]:
     return tuple(made)
 
 
+SECTORS = {
+    "health": {"label": "Health", "children": {"hospitals": "Hospitals", "care": "Care homes"}},
+    "schools": {"label": "Schools", "children": [{"key": "music", "label": "Music", "children": ["Choirs"]}]},
+}
 PERSON = TrackerDef(
     id=1,
     key="person",
@@ -96,6 +100,7 @@ PERSON = TrackerDef(
         hidden="line",
         of_hidden=("formula", {"expression": "concat(hidden, '!')"}),
         share="percent",
+        sector=("category", {"nodes": SECTORS}),
         stars="rating",
         opens="time",
         closes="time",

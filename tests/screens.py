@@ -20,6 +20,7 @@ from threading import Thread
 
 from ground import Ground
 from playwright.sync_api import Browser, Page, sync_playwright
+from types_ground import add_venues
 from web_ground import PASSWORD, add_person, furnish
 from werkzeug.serving import make_server
 
@@ -42,6 +43,10 @@ PAGES = {
     "search": "/search?q=mar",
     "changes": "/changes",
     "change": "/changes/6",
+    "venue": "/t/venue/1",
+    "venue_form": "/t/venue/1/edit",
+    "venue_list": "/t/venue?columns=sector,score,discount,opens,visit,contact,tone",
+    "venue_tree": "/admin/trackers/venue/fields/sector",
     "trash": "/t/person/trash",
     "account": "/account",
     "not_open": "/t/nowhere",
@@ -56,6 +61,7 @@ def served(count: int = 120) -> Iterator[str]:
         workspace = open_workspace(settings)
         ground = Ground(workspace)
         furnish(ground, count=count)
+        add_venues(ground)
         add_person(ground, "amelie@example.org", "staff", admin=True)
         add_person(ground, "nadia@example.org", "guests", name="Nadia Haddad")
         server = make_server("127.0.0.1", 0, create_app(workspace, settings), threaded=True)

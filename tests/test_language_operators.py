@@ -30,6 +30,7 @@ POOLS = {
     "age": ["0", "-7", "7", "8", "2026", "999999999999"],
     "weight": ["0", "0.001", "1.5", "-1.5", "1000.125"],
     "credit": ["0", "0.01", "10.50", "-3", "1000000"],
+    "sector": ["health", "hospitals", "Health / Care homes", "schools", "music", "Choirs"],
     "share": ["0", "12.5", "12.5 %", "-3", "100"],
     "stars": ["1", "3", "5"],
     "opens": ["00:00", "9:30", "9:30:01", "11 pm"],
@@ -118,6 +119,8 @@ def same(element, operand, field):
         wanted = field.judge([operand])[0] if field.many else field.judge(operand)
     except Invalid:
         wanted = operand
+    if field.key == "sector":
+        return element in field.type.tree.below(wanted)
     if field.key == "friends":
         return element.target == wanted.target
     return fold(element) == fold(wanted) if field.kind is Kind.TEXT else element == wanted

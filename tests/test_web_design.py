@@ -11,6 +11,7 @@ from ground import SYSTEM, field, tracker_def
 
 from tracker.core.design.definitions import FieldDef
 from tracker.fields import BUILTIN
+from tracker.fields.categories import NodeTree
 from tracker.fields.choices import StateList
 from tracker.fields.options import OptionList
 
@@ -108,6 +109,8 @@ def options_for(cls):
         key = f"o.{each.data_key or name}"
         if isinstance(each, (OptionList, StateList)):
             sent[f"{key}.0.label"] = "First"
+        elif isinstance(each, NodeTree):
+            sent[key] = "Health\n  Hospitals"
         elif key in filled and (each.required or key == "o.field"):
             sent[key] = filled[key]
     if cls.name == "rollup":

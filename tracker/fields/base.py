@@ -190,6 +190,10 @@ class FieldType:
         """Return the keys of other fields that must be filled when this field has `value`."""
         return ()
 
+    def covers(self, stored: Any) -> Sequence[Any]:
+        """Return the stored values that a constant stands for when it is compared: itself, if not more."""
+        return (stored,)
+
     # -- storing ------------------------------------------------------------------------------
 
     def columns(self) -> tuple[Part, ...]:

@@ -57,7 +57,9 @@ def _options(cls: type[FieldType]) -> list[str]:
 def _traits(cls: type[FieldType]) -> list[str]:
     named = {
         "many": cls.many,
-        "sorted": cls.sortable and not cls.many and bool(cls.kind.value not in ("none", "parts")),
+        "sorted": cls.sortable
+        and not cls.many
+        and bool(cls.kind.value not in ("none", "parts") or cls.sorted_by),
         "grouped": cls.groupable,
         "unique": cls.uniqueable,
         "searched": cls.searchable,

@@ -67,7 +67,7 @@ class Selection:
         return tuple((option.key, option.label) for option in self.options if not option.retired)
 
 
-class _One(FieldType):
+class OneChoice(FieldType):
     """One option of several."""
 
     kind = Kind.CHOICE
@@ -82,11 +82,11 @@ class _One(FieldType):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self._selection = Selection(self.listed())
+        self._selection = self.selected_from()
 
-    def listed(self) -> Sequence[Option]:
+    def selected_from(self) -> Selection:
         """Return the options as they were set."""
-        return self.options.choices  # type: ignore[no-any-return]
+        return Selection(self.options.choices)
 
     def parse(self, text: str, dialect: TextDialect = CANONICAL) -> str:
         return self._selection.key(text)
@@ -116,7 +116,7 @@ class _Choices(OptionsSchema):
 _SEASONS = {"choices": {"spring": "Spring", "summer": "Summer", "autumn": "Autumn"}}
 
 
-class Choice(_One):
+class Choice(OneChoice):
     """One option of a list."""
 
     name = "choice"
@@ -270,7 +270,7 @@ class StateList(OptionList):
                     )
 
 
-class Status(_One):
+class Status(OneChoice):
     """Where an item stands: states, the ways between them, who may go them, and what they ask for."""
 
     name = "status"
@@ -301,8 +301,8 @@ class Status(_One):
             if initial is not None and initial not in {state.key for state in data.get("states", ())}:
                 raise marshmallow.ValidationError("The initial state is not among the states.", "initial")
 
-    def listed(self) -> Sequence[Option]:
-        return self.options.states  # type: ignore[no-any-return]
+    def selected_from(self) -> Selection:
+        return Selection(self.options.states)
 
     @property
     def initial(self) -> str:

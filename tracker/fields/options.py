@@ -104,6 +104,11 @@ NEW_TONES = ("blue", "violet", "green", "amber", "pink", "orange")  # given in t
 _OPTION_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,47}")
 
 
+def is_option_key(text: str) -> bool:
+    """Say whether a text may be the key of an option."""
+    return bool(_OPTION_KEY.fullmatch(text))
+
+
 class OptionList(fields.Field[tuple[Option, ...]]):
     """The options of a choice.
 
@@ -129,7 +134,7 @@ class OptionList(fields.Field[tuple[Option, ...]]):
             label = str(entry.get("label", entry.get("key", "")))
             key = str(entry.get("key") or key_for(label, taken=taken, prefix="option", reserved=()))
             color = str(entry.get("color", NEW_TONES[number % len(NEW_TONES)]))
-            if not _OPTION_KEY.fullmatch(key):
+            if not is_option_key(key):
                 raise marshmallow.ValidationError(
                     f"The key “{key[:60]}” is no word of letters, digits and _."
                 )

@@ -73,7 +73,7 @@ def _too_long(text: str, longest: int) -> Invalid:
     )
 
 
-class _Text(FieldType):
+class Text(FieldType):
     """Text with a folded twin, in which it is compared, sorted and searched."""
 
     kind = Kind.TEXT
@@ -105,7 +105,7 @@ class _Text(FieldType):
         longest = WholeNumber(load_default=None, validate=Range(1, 1_000_000))
 
 
-class Line(_Text):
+class Line(Text):
     """One line of text, such as a name or a subject."""
 
     name = "line"
@@ -122,7 +122,7 @@ class Line(_Text):
         return line_of(text)
 
 
-class Paragraph(_Text):
+class Paragraph(Text):
     """Text of several lines."""
 
     name = "paragraph"

@@ -169,7 +169,8 @@ class BoundField:
     @property
     def sortable(self) -> bool:
         """Whether lists can be sorted by it."""
-        return self.type.sortable and not (self.sealed or self.many or self.kind in (Kind.NONE, Kind.PARTS))
+        ordered = self.kind is not Kind.NONE and (self.kind is not Kind.PARTS or bool(self.type.sorted_by))
+        return self.type.sortable and ordered and not (self.sealed or self.many)
 
     @property
     def searchable(self) -> bool:

@@ -73,6 +73,9 @@ def _leaf(sign: str, left: Value, right: Value, *, scope: Scope) -> ColumnElemen
         return _by_day(sign, left, right, scope=scope)
     if left.kind is Kind.NUMBER and right.kind is Kind.NUMBER:
         return _numbers(sign, left, right)
+    if left.kind is Kind.CHOICE and right.is_literal:
+        side, key = keys(left, right)
+        return _in(side, _covered(left, [_constant(key)]), negated=sign == "<>")
     return _truth(SIGNS[sign](*keys(left, right)))
 
 
@@ -390,7 +393,15 @@ def _listed(
         return lambda side: _in(side.text_key(), texts, negated=negated)
     scale = max(left.scale, *(item.scale for item in fitting))
     values = [_constant(rescaled(item, scale).sql) for item in fitting]
+    values = _covered(left, values)
     return lambda side: _in(rescaled(side, scale).sql, values, negated=negated)
+
+
+def _covered(value: Value, constants: Sequence[Any]) -> list[Any]:
+    """Return what constants stand for beside a value: a node of a category also for those below it."""
+    if value.kind is not Kind.CHOICE or value.field is None:
+        return list(constants)
+    return list(dict.fromkeys(each for one in constants for each in value.field.type.covers(one)))
 
 
 def _constant(sql: ColumnElement[Any]) -> Any:
@@ -399,4 +410,6 @@ def _constant(sql: ColumnElement[Any]) -> Any:
 
 
 def _in(side: ColumnElement[Any], values: Sequence[Any], *, negated: bool) -> ColumnElement[bool]:
+    if len(values) == 1:
+        return _truth(side != values[0] if negated else side == values[0])
     return side.not_in(values) if negated else side.in_(values)

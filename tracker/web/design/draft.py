@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from tracker.errors import Invalid, TrackerError
 from tracker.fields.base import FieldType
 from tracker.fields.choices import Status
 from tracker.fields.keys import key_for
+from tracker.web.design import trees
 from tracker.web.design.effects import held
 from tracker.web.design.options import OptionsForm
 from tracker.web.forms.dialect import dialect_of
@@ -67,6 +69,9 @@ class FieldDraft:
             for each in OptionsForm(self.cls, self.design, self.tracker.key, stored=before.options).inputs
         }
         for each in self.options.inputs:
+            if each.look == "tree" and each.value:
+                used = self._used(before, old.get(each.name) or (), {row.key for row in each.value})
+                each.value = trees.with_retired(each.value, old.get(each.name) or (), used)
             if each.look in ("rows", "states") and each.value:
                 there = {row["key"] for row in each.value}
                 gone = [row for row in old.get(each.name) or () if row["key"] not in there]
@@ -76,6 +81,11 @@ class FieldDraft:
                     if held(self.reading, self.tracker.key, before.key, "any_of", row["key"]) != 0
                 ]
         self.options.load()
+
+    def _used(self, before: FieldDef, old: Iterable[trees.Line], there: set[str]) -> set[str]:
+        """Return the keys of the nodes that were taken out, and that some item has, or a node below them."""
+        gone = (row.key for row in old if row.key not in there)
+        return {key for key in gone if held(self.reading, self.tracker.key, before.key, "any_of", key) != 0}
 
     # -- reading ------------------------------------------------------------------------------
 

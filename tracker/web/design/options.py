@@ -14,10 +14,12 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.core.design.definitions import Design
 from tracker.fields.base import FieldType
+from tracker.fields.categories import NodeTree
 from tracker.fields.choices import State, StateList
 from tracker.fields.countries import country_names
 from tracker.fields.keys import key_for
 from tracker.fields.options import NEW_TONES, Day, Name, Option, OptionList
+from tracker.web.design import trees
 from tracker.web.forms.typed import line, lines
 
 END = "."  # in "may become": nothing, it ends here
@@ -34,10 +36,12 @@ LABELS = {
     "from": "Which link",
     "how": "How it is put together",
     "initial": "State of a new one",
+    "language": "Language",
     "link": "Through which link",
     "longest": "Longest text, in signs",
     "max": "Largest",
     "min": "Smallest",
+    "nodes": "The tree",
     "of": "Over which links",
     "on_delete": "When the target goes to the trash",
     "plain": "A number without a unit means",
@@ -72,7 +76,7 @@ class OptionInput:
 
     name: str
     label: str
-    look: str  # flag, number, text, area, day, select, rows, states
+    look: str  # flag, number, text, area, day, select, rows, states, tree
     required: bool
     value: Any = None
     choices: list[tuple[str, str]] = field(default_factory=list)
@@ -139,7 +143,9 @@ def _input(
 ) -> OptionInput:
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     choices: list[tuple[str, str]] = []
-    if isinstance(each, StateList):
+    if isinstance(each, NodeTree):
+        look = "tree"
+    elif isinstance(each, StateList):
         look = "states"
     elif isinstance(each, OptionList):
         look = "rows"
@@ -211,6 +217,8 @@ def _normal(cls: type[FieldType], stored: Mapping[str, Any]) -> dict[str, Any]:
         value = getattr(loaded, name, None)
         if isinstance(each, OptionList) and value is not None:
             held[name] = [_row(option) for option in value]
+        if isinstance(each, NodeTree) and value is not None:
+            held[name] = trees.lines_of(value)
     return held
 
 
@@ -228,6 +236,8 @@ def _row(option: Option) -> dict[str, Any]:
 def _read(each: OptionInput, sent: MultiDict[str, str]) -> Any:
     if each.look in ("rows", "states"):
         return _read_rows(each, sent)
+    if each.look == "tree":
+        return trees.read(str(sent.get(each.id) or ""))
     if each.look == "flag":
         return bool(sent.get(each.id))
     text = lines(sent.get(each.id), 5000)
@@ -289,7 +299,9 @@ def _plain(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return options as they are stored: without rules of states that say nothing."""
     found: dict[str, Any] = {}
     for name, value in raw.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and value and isinstance(value[0], trees.Line):
+            found[name] = trees.nested(value)
+        elif isinstance(value, list):
             found[name] = [
                 {part: one for part, one in row.items() if one not in (None, False) and (one or part == "to")}
                 for row in value
@@ -308,7 +320,7 @@ def _flat(messages: Any) -> list[str]:
 def _sentence(text: str, each: OptionInput) -> str:
     """Return marshmallow's sentence in our words."""
     if text in LATER:
-        return "Add at least one." if each.look in ("rows", "states") else "This has to be filled in."
+        return "Add at least one." if each.look in ("rows", "states", "tree") else "This has to be filled in."
     if text == "Not a valid integer.":
         return "Give a whole number."
     return "Give a number." if text == "Not a valid number." else text

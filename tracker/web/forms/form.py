@@ -260,7 +260,7 @@ def _pair(fields: list[Input], conditional: set[str]) -> None:
             waiting = None
         elif waiting is None:
             waiting = each
-            each.width = "half" if each.look in ("date", "time", "moment", "number") else "full"
+            each.width = "half" if each.look in ("date", "time", "moment", "number", "color") else "full"
         else:
             waiting.width = each.width = "half"
             waiting = None

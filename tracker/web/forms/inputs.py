@@ -237,11 +237,13 @@ LOOKS: Mapping[str, type[Input]] = {
 
 
 def look_of(control: Control, choices: Choices, *, rows: bool = False) -> str:
-    """Return how a control looks: few choices as buttons, some as a list, many as a picker."""
+    """Return how a control looks: few choices as buttons, some as a list, many and trees as a picker."""
     if control.widget in ("choice", "box"):
         return (
             "radio" if len(choices) <= MOST_RADIOS else "select" if len(choices) <= MOST_SELECT else "picker"
         )
+    if control.widget == "tree":
+        return "select" if len(choices) <= MOST_SELECT else "picker"
     if control.widget == "choices":
         return "checks" if len(choices) <= MOST_SELECT else "pickers"
     if control.widget in ("item", "user", "group"):

@@ -21,7 +21,7 @@ from tracker.web.forms.inputs import LOOKS, Choices, Input, OneOf, Rows, look_of
 from tracker.web.forms.picking import OFFERED, group_choices, people_choices, picks
 from tracker.web.items.values import UNSEEN
 
-SHORT = {"line", "number", "date", "time", "moment", "stars", "select", "picker", "lines", "tags"}
+SHORT = {"line", "number", "date", "time", "moment", "stars", "color", "select", "picker", "lines", "tags"}
 YES_NO = (("yes", str(_("Yes"))), ("no", str(_("No"))))
 
 
@@ -63,7 +63,12 @@ def offer(reading: Reading, field: Input, bound: BoundField, value: Any) -> None
     if isinstance(bound.type, Status) and not rights(reading).unbounded:
         possible = {*bound.type.possible(value, rights(reading).group_keys), value}
         field.choices = [pair for pair in field.choices if pair[0] in possible]
-    if widget in ("choice", "box") and isinstance(field, OneOf) and value is not None and not bound.sealed:
+    if (
+        widget in ("choice", "tree", "box")
+        and isinstance(field, OneOf)
+        and value is not None
+        and not bound.sealed
+    ):
         key = str(bound.type.form_text(value))
         field.held_as(key, bound.type.format(value, reading.actor.reader))
     if widget == "choices" and not bound.sealed:

@@ -32,6 +32,7 @@ class Fact:
     label: str
     html: Markup
     wide: bool = False
+    block: bool = False
     masked: bool = False
     sealed: bool = False
     revealable: bool = False
@@ -123,7 +124,9 @@ def item_page(
 def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, closed: bool, at: str) -> Fact:
     """Return one fact; `may` says whether a mask may be lifted, and is None where nothing is masked."""
     if may is None:
-        return Fact(each.key, each.label, named.html(each, value, at=at), wide=each.type.long)
+        return Fact(
+            each.key, each.label, named.html(each, value, at=at), wide=each.type.long, block=each.type.block
+        )
     masked = {"masked": True, "sealed": each.sealed, "revealable": may, "closed": closed}
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 

@@ -66,7 +66,8 @@ class Names:
             if unseen and len(seen) < len(found):
                 seen.append(not_open(len(found) - len(seen)))
             return Markup(", ").join(seen)
-        return Markup("<bdi>{}</bdi>").format(field.type.html(value, self.reader))
+        shown = field.type.html(value, self.reader)
+        return shown if field.type.block else Markup("<bdi>{}</bdi>").format(shown)
 
     def _reference(self, field: BoundField, element: Any) -> Markup | None:
         target = element.target if isinstance(element, LinkTo) else element

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -24,6 +25,7 @@ from tracker.web.items.values import file_link
 from tracker.web.showing import is_person_like, to_item
 
 MOST_COLUMNS = 9
+LONGEST_CELL = 100  # signs of a text that is a page of its own elsewhere
 FILLED_TO = 6  # where nothing stands out, a list still has some columns
 TOWNS = ("town", "city", "place", "country")
 Cells = list[Markup]
@@ -205,6 +207,11 @@ class _Showing:
                 _link(known, target, each) for each in _ids(value) if each in known
             )
         html, reader = bound.type.html, self.reader
+        if bound.type.block:
+            words = bound.type.search_text
+            return lambda value: Markup("<bdi>{}</bdi>").format(
+                shorten(words(value), LONGEST_CELL, placeholder="…")
+            )
         if bound.kind in (Kind.CHOICE, Kind.NUMBER, Kind.BOOLEAN):
             return lambda value: html(value, reader)
         return lambda value: Markup("<bdi>") + html(value, reader) + Markup("</bdi>")

@@ -34,7 +34,7 @@ bp = Blueprint("many", __name__, url_prefix="/t")
 
 MANY = ("choices", "items")  # widgets that hand over several values
 SETTABLE = frozenset(
-    "line area number stars date time moment box choice choices tags lines item items user group".split()
+    "line area code number stars color date time moment box choice choices tree tags lines item items user group".split()
 )
 
 

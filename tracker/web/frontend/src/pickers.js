@@ -30,7 +30,7 @@ function makePicker(select) {
     render: {
       option: (option, escape) =>
         `<div><span>${escape(option.text)}</span>${option.note ? ` <small class="tk-3">${escape(option.note)}</small>` : ''}</div>`,
-      item: (option, escape) => `<div>${escape(option.text)}</div>`,
+      item: (option, escape) => `<div>${escape(option.text.trim())}</div>`, // a node of a tree is indented in the list
       no_results: (_, escape) => (none ? `<div class="no-results">${escape(none)}</div>` : ''),
       loading: () => '',
       ...(select.multiple ? {} : { not_loading: () => '' }),

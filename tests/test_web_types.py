@@ -1,0 +1,147 @@
+"""Fields of the less common types in forms, lists, filters and on an item's page."""
+
+from __future__ import annotations
+
+import re
+from datetime import time, timedelta
+from html import unescape
+
+import pytest
+from types_ground import NOTES, add_venues
+from web_ground import text_of, values_of
+
+VENUE = "/t/venue"
+
+
+@pytest.fixture
+def hall(web_ground):
+    return add_venues(web_ground)
+
+
+def test_an_item_is_shown_as_its_types_say(admin, hall):
+    page = admin.get(f"{VENUE}/{hall}")
+    words = text_of(page)
+
+    for told in ("Health / Hospitals", "12.5%", "09:30", "18:00", "1 hr 30 mins", "8 hrs 30 mins", "#0d5f74"):
+        assert told in words
+    assert "Dr Ada King Lovelace" in words
+    assert 'aria-label="4 of 5 stars"' in page.text
+    assert 'fill="#0d5f74"' in page.text
+    assert "    if day == &#39;sunday&#39;:" in page.text
+
+
+def test_markdown_is_rendered_without_anything_that_runs(admin, hall):
+    page = admin.get(f"{VENUE}/{hall}").text
+
+    assert "<h3>Getting there</h3>" in page
+    assert "<strong>twice</strong>" in page
+    assert '<a href="https://example.org/ring" rel="noopener noreferrer nofollow">Ring</a>' in page
+    assert "<td>Studio</td>" in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_the_form_shows_what_is_held_and_takes_it_back_unchanged(admin, web_ground, hall):
+    page = admin.get(f"{VENUE}/{hall}/edit").text
+    before = values_of(web_ground, hall, "venue")
+    sent = {name: unescape(value) for name, value in re.findall(r'name="(v\.[^"]+)" value="([^"]*)"', page)}
+    sent["v.score"] = re.search(r'name="v.score" value="(\d)" checked', page)[1]
+    sent["v.sector"] = re.search(r'<option value="(\w+)" selected>\u2003Hospitals', page)[1]
+    for name, text in re.findall(r'name="(v\.[^"]+)"[^>]*>\n([^<]*)</textarea>', page):
+        sent[name] = unescape(text)
+
+    assert 'type="time"' in page
+    assert 'type="color" value="#0d5f74"' in page
+    version = re.search(r'name="version" value="(\d+)"', page)[1]
+    assert admin.post(f"{VENUE}/{hall}", {**sent, "version": version}).status_code == 303
+    assert values_of(web_ground, hall, "venue") == before
+    assert before["directions"] == NOTES.strip()
+
+
+def test_a_new_one_is_judged_by_its_types(admin, web_ground, hall):
+    bad = {"v.name": "X", "v.opens": "25:00", "v.visit": "long", "v.tone": "reddish", "v.score": "9"}
+    answer = admin.post(f"{VENUE}/new", bad)
+
+    assert answer.status_code == 422
+    for sentence in (
+        "There is no time 25:00",
+        "“long” is no duration",
+        "“reddish” is no color",
+        "Give 1 to 5 stars",
+    ):
+        assert sentence in text_of(answer)
+    good = {
+        "v.name": "X",
+        "v.opens": "9.15",
+        "v.visit": "1h30",
+        "v.tone": "#FFF",
+        "v.score": "5",
+        "v.sector": "music",
+        "v.discount": "7.5",
+        "v.contact.family": "Lovelace",
+        "v.script": "  indented",
+    }
+    answer = admin.post(f"{VENUE}/new", good)
+    assert answer.status_code == 303
+    made = values_of(web_ground, int(answer.location.rpartition("/")[2]), "venue")
+    assert (made["opens"], made["visit"], made["tone"]) == (time(9, 15), timedelta(minutes=90), "#ffffff")
+    assert (made["sector"], made["script"], made["contact"].family) == ("music", "  indented", "Lovelace")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "sentence"),
+    [
+        ("sector__is=culture", ["Boat house"], "Sector is Culture"),
+        ("sector__any_of=music", ["Boat house"], "Sector is any of Culture / Music"),
+        ("sector__is_not=Health", ["Boat house"], "Sector is not Health"),
+        ("score__gte=3", ["Old Town Hall"], "is at least ★★★☆☆"),
+        ("discount__gt=12", ["Old Town Hall"], "is more than 12%"),
+        ("opens__lt=10:00", ["Old Town Hall"], "is before 10:00"),
+        ("visit__lte=45 min", ["Boat house"], "is at most 45 mins"),
+        ("visit__gt=50", ["Old Town Hall"], "is more than 50 mins"),
+        ("contact__contains=ada king", ["Old Town Hall"], "contains “ada king”"),
+        ("tone__is=0D5F74", ["Old Town Hall"], "is #0d5f74"),
+        ("directions__contains=side door", ["Old Town Hall"], "contains “side door”"),
+        ("where=open_for > '8:00'", ["Old Town Hall"], ""),
+        ("where=contact.family = 'lovelace'", ["Old Town Hall"], ""),
+        ("q=tram studio", ["Old Town Hall"], ""),
+        ("q=choirs", ["Boat house"], ""),
+        ("sort=contact", ["Boat house", "Old Town Hall"], ""),
+        ("sort=-visit", ["Old Town Hall", "Boat house"], ""),
+    ],
+)
+def test_a_list_is_filtered_searched_and_sorted_by_them(admin, hall, asked, found, sentence):
+    page = admin.get(f"{VENUE}?{asked}")
+    names = re.findall(r"Old Town Hall|Boat house", text_of(page))
+
+    assert page.status_code == 200
+    assert list(dict.fromkeys(names)) == found
+    assert sentence in text_of(page)
+
+
+def test_every_one_of_them_can_be_a_column_and_a_condition(admin, web_ground, hall):
+    keys = list(web_ground.tracker("venue").fields)
+    page = admin.get(f"{VENUE}?columns={','.join(keys)}").text
+
+    assert "<bdi>def opening(day): if day" in page
+    assert "Getting there Ring twice" in page
+    for key in keys:
+        assert admin.get(f"{VENUE}?edit={key}").status_code == 200
+
+
+def test_a_category_is_an_indented_text_for_the_one_who_designs(admin, web_ground, hall):
+    address = "/admin/trackers/venue/fields/sector"
+    page = unescape(admin.get(address).text)
+    assert "Health #health\n    Hospitals #hospitals\n    Care homes #care\nCulture #culture\n" in page
+
+    tree = "Well-being #health\n\tHospices\nCulture #culture\n    Choirs #choirs (retired)"
+    sent = {"label": "Sector", "o.nodes": tree}
+    plan = admin.post(address, sent)
+    hidden = dict(re.findall(r'name="(base|planned)" value="([^"]*)"', plan.text))
+    answer = admin.post(address, {**sent, **hidden, "do": "save"})
+
+    assert answer.status_code == 303
+    selection = web_ground.tracker("venue").fields["sector"].type.tree
+    assert selection.label("hospices") == "Well-being / Hospices"
+    assert selection.label("hospitals") == "Well-being / Hospitals", "it is in use, so it stays, retired"
+    assert [key for key, _label in selection.offered()] == ["health", "hospices", "culture"]
