@@ -30,7 +30,7 @@ PLACES = {
     "core.conversion.back": ("_ids", "what was saved since, to be carried back by an administrator"),
     "core.conversion.rows": (
         "_note _put_columns _put_elements batch",
-        "a field gets another type for all items, those that hidden from the designer's views too",
+        "a field gets another type for all items, also those hidden from the designer",
     ),
     "core.conversion.run": ("_go_on", "how many items there are to fill"),
     "core.design.apply": (

@@ -300,6 +300,10 @@ RESULTS = {
     "keeper = current_user": NO,
     "group = 'staff'": YES,
     "team = 'staff'": EMPTY,
+    "member_of(group)": YES,
+    "NOT member_of(group)": NO,
+    "member_of(team)": EMPTY,
+    "member_of(household.group)": EMPTY,
     "id = 1": YES,
     "id > 1": NO,
     # parts
