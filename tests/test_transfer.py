@@ -10,6 +10,7 @@ from ground import SYSTEM, group
 from sqlalchemy import select
 from transfer_ground import items, people, revisions
 
+from tracker.core.ask.lookup import find_people
 from tracker.core.base import tables
 from tracker.core.changes.history import change_sets, history
 from tracker.core.changes.undo import undo
@@ -440,6 +441,26 @@ def test_import_asks_for_every_right(crm, bring):
     assert [each.values["name"] for each in items(crm, actor=keeper)] == ["Ada"]
     with pytest.raises(Forbidden):
         bring("Id,Name\n3,Ada\n", replace(mapping, group=Placed(otherwise="viewer")), actor=keeper)
+
+
+def test_owners_are_found_by_addresses_however_they_are_spelled(crm, bring):
+    ann = crm.person("ann@example.org").user_id
+    mapping = replace(people(Name="name"), owner=Placed("Owner"))
+
+    report = bring("Name,Owner\nAda,ann@example.org\nBen,Ann@Example.org\nCleo,bea@example.org\n", mapping)
+
+    assert [each.owner_id for each in items(crm)] == [ann, ann]
+    assert [line for line, _reason in report.rejected] == [4]
+
+
+def test_people_are_found_among_more_addresses_than_a_statement_takes(crm):
+    ann = crm.person("ann@example.org").user_id
+    texts = [*(f"p{number}@example.org" for number in range(70_000)), "ann@example.org", "ANN@example.org"]
+
+    with crm.workspace.read(SYSTEM) as reading:
+        found = find_people(reading, texts)
+
+    assert found == {"ann@example.org": ann, "ANN@example.org": ann}
 
 
 def test_wrong_files_are_sentences_through_the_import(crm, bring):

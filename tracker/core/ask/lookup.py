@@ -61,13 +61,16 @@ def find_groups(reading: Reading, texts: Iterable[str], by: str) -> dict[str, in
 
 
 def find_people(reading: Reading, texts: Iterable[str]) -> dict[str, int]:
-    """Return the ids of people by e-mail address."""
-    wanted = {text.strip().lower(): text for text in texts}
+    """Return the ids of people by e-mail address, however it is spelled."""
+    wanted = {text: text.strip().lower() for text in texts}
+    asked = list(set(wanted.values()))
     table = tables.user
-    rows = reading.execute(
-        select(table.c.email_folded, table.c.id).where(table.c.email_folded.in_(list(wanted)))
-    )
-    return {wanted[row.email_folded]: int(row.id) for row in rows}
+    found: dict[str, int] = {}
+    for start in range(0, len(asked), AT_ONCE):
+        here = table.c.email_folded.in_(asked[start : start + AT_ONCE])
+        for row in reading.execute(select(table.c.email_folded, table.c.id).where(here)):
+            found[row.email_folded] = int(row.id)
+    return {text: found[address] for text, address in wanted.items() if address in found}
 
 
 def find_items(reading: Reading, tracker: Tracker, by: str, texts: Iterable[str]) -> dict[str, int]:
