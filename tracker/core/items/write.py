@@ -330,8 +330,13 @@ def _insert(
 
 
 def _refuse_written(change: ChangeSet, tracker: Tracker, made: dict[int, int], refusals: Refusals) -> None:
-    """Refuse those of the new items that lie outside the actor's scopes or break a rule, and take them back."""
-    if "all" not in rights(change).scopes_for("create", tracker):
+    """Refuse those of the new items that lie outside the actor's scopes or break a rule, and take them back.
+
+    What the tracker is `within` holds for scope `all` too: nobody writes where they see nothing. A change is another
+    matter: the right to it is asked of the item as it was, so that one may hand it over, or close it for oneself.
+    """
+    mine = rights(change)
+    if "all" not in mine.scopes_for("create", tracker) or (tracker.definition.within and not mine.system):
         granting = kept(
             change, ("created", tracker), lambda: _granting(change, tracker), statement=lambda found: found
         )
