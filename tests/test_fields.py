@@ -29,7 +29,7 @@ from tracker.fields.text import Line, Paragraph
 
 
 def test_all_types_of_the_first_set_are_there():
-    names = """color person_name line paragraph markdown code category integer decimal money percent rating yes_no choice choices tags status date moment time duration emails phones
+    names = """heading help color person_name line paragraph markdown code category integer decimal money percent rating yes_no choice choices tags status date moment time duration emails phones
     url address country language link links back_links lookup count rollup formula autonumber user group file
     iban secret"""
     assert sorted(TYPES) == sorted(names.split())
@@ -42,7 +42,7 @@ def test_a_type_says_what_it_is(name):
     assert str(cls.label)
     assert str(cls.about).endswith(".")
     assert cls.icon == cls.icon.lower()
-    groups = "Text Numbers Choices Dates Contact Links Computed People Files Secrets"
+    groups = "Text Numbers Choices Dates Contact Links Computed People Files Secrets Layout"
     assert cls.group in groups.split()
     assert cls.good
     assert cls.bad

@@ -26,7 +26,7 @@ from tracker.errors import Invalid
 from tracker.fields import BUILTIN
 from tracker.fields.base import FieldType
 
-STORED = [cls for cls in BUILTIN if not cls.computed and not cls.generated and cls.refers == ""]
+STORED = [cls for cls in BUILTIN if not (cls.computed or cls.generated or cls.layout or cls.refers)]
 TARGET = tracker_def("target", field("title"), name=("title",))
 
 

@@ -102,6 +102,7 @@ def options_for(cls):
         "o.link": "household",
         "o.field": "town",
         "o.of": "friends",
+        "o.text": "Ask *first*.",
         "o.expression": "age * 2",
     }
     sent = {}
@@ -122,7 +123,7 @@ def options_for(cls):
 def test_every_type_can_be_added_and_changed_in_the_browser(admin, web_ground, cls):
     sent = {"label": f"A {cls.name} field", "help": "Help", **options_for(cls)}
     assert confirmed(admin, new_field(cls.name), sent).status_code == 303
-    key = next(each for each in web_ground.tracker("person").fields if each.startswith("a_"))
+    key = next(each for each in web_ground.tracker("person").all_fields if each.startswith("a_"))
     address = f"{PERSON}/fields/{key}"
     assert admin.get(address).status_code == 200
     assert admin.get("/t/person/1").status_code == 200

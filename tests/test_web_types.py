@@ -10,6 +10,8 @@ import pytest
 from types_ground import NOTES, add_venues
 from web_ground import text_of, values_of
 
+from tracker.errors import Unknown
+
 VENUE = "/t/venue"
 
 
@@ -145,3 +147,30 @@ def test_a_category_is_an_indented_text_for_the_one_who_designs(admin, web_groun
     assert selection.label("hospices") == "Well-being / Hospices"
     assert selection.label("hospitals") == "Well-being / Hospitals", "it is in use, so it stays, retired"
     assert [key for key, _label in selection.offered()] == ["health", "hospices", "culture"]
+
+
+def test_headings_and_help_stand_between_fields_and_nowhere_else(admin, web_ground, hall):
+    form = text_of(admin.get(f"{VENUE}/{hall}/edit"))
+    assert form.index("Discount") < form.index("When it is open As the door says.") < form.index("Opens")
+    assert "Ask for the warden first." in form
+    assert "Nothing below" not in form
+
+    page = admin.get(f"{VENUE}/{hall}").text
+    assert '<h3 class="tk-facthead" dir="auto">When it is open</h3>' in page
+    assert "<em>warden</em>" in page
+    assert "Nothing below" not in page
+
+    assert "Whom to ask" not in text_of(admin.get(f"{VENUE}?columns=advice,name"))
+    assert not {"hours", "advice"} & set(web_ground.tracker("venue").fields)
+    with pytest.raises(Unknown):
+        web_ground.tracker("venue").judge({"hours": "x"})
+    version = web_ground.design().tracker("venue").field("hours")
+    assert version.column == ""
+
+
+def test_a_heading_has_no_rules_in_the_design(admin, hall):
+    page = text_of(admin.get("/admin/trackers/venue/fields/advice"))
+
+    assert "What it says" in page
+    assert "Must be filled in" not in page
+    assert "Ask only when" not in page

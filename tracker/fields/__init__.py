@@ -11,6 +11,7 @@ from tracker.fields.computed import BackLinks, Count, Formula, Lookup, Rollup
 from tracker.fields.contact import Emails, Phones, Url
 from tracker.fields.countries import Country, Language
 from tracker.fields.dates import Date, Moment
+from tracker.fields.layout import Heading, Help
 from tracker.fields.links import Link, Links
 from tracker.fields.markup import Code, Markdown
 from tracker.fields.names import PersonName
@@ -30,4 +31,5 @@ BUILTIN: tuple[type[FieldType], ...] = (
     *(Link, Links, BackLinks, Lookup, Count, Rollup, Formula),
     *(Autonumber, User, Group, File),
     *(Iban, Secret),
+    *(Heading, Help),
 )

@@ -103,6 +103,7 @@ class FieldType:
     titled: ClassVar[bool] = False  # may be part of an item's shown name
     encryptable: ClassVar[bool] = True
     computed: ClassVar[bool] = False  # read-time SQL, nothing stored
+    layout: ClassVar[bool] = False  # lays out forms and pages, and holds no value
     generated: ClassVar[bool] = False  # the engine gives the value, people cannot
     importable: ClassVar[bool] = True
     sorted_by: ClassVar[str] = ""  # suffix of the column that decides the order, where text would not

@@ -86,7 +86,8 @@ class BoundField:
         self.type: FieldType = cls(definition.options)
         self.sealed = definition.encrypted or bool(getattr(cls, "always_encrypted", False))
         self.many = cls.many and not self.sealed
-        self.computed = cls.computed
+        self.layout = cls.layout
+        self.computed = cls.computed or cls.layout  # nothing is stored
         self.generated = cls.generated
         self.refers = cls.refers
         self.kind: Kind = Kind.NONE if self.sealed else self.type.kind
@@ -219,7 +220,9 @@ class Tracker:
         self.title = definition.title
         self.title_one = definition.title_one or definition.title
         self.all_fields = {each.key: BoundField(each, types) for each in _in_order(definition.fields)}
-        self.fields = {key: each for key, each in self.all_fields.items() if not each.definition.retired}
+        live = [each for each in self.all_fields.values() if not each.definition.retired]
+        self.fields = {each.key: each for each in live if not each.layout}
+        self.laid_out = tuple(live)  # with headings and help, for forms and pages alone
         self.stored = [each for each in self.all_fields.values() if not (each.computed or each.many)]
         self.sides = [each for each in self.all_fields.values() if each.many and not each.computed]
 

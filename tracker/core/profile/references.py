@@ -122,7 +122,7 @@ class References:
         """Refuse a computed field that has no value, or needs itself."""
         tracker = self.trackers.by_key[piece.parent]
         field = tracker.all_fields[piece.key]
-        if field.computed and not field.many:
+        if field.computed and not (field.many or field.layout):
             try:
                 computed(field, tracker, tracker.table, checking_scope(self.trackers))
             except ExpressionError as error:
@@ -134,7 +134,7 @@ class References:
         """Refuse what the field's type cannot be."""
         cls, entries = type(field.type), piece.node.entries
         label = cls.label
-        stored = not (cls.computed or cls.generated)
+        stored = not (cls.computed or cls.generated or cls.layout)
         wrong = {
             "encrypted": (
                 not cls.encryptable,
@@ -147,7 +147,8 @@ class References:
             "search": (not field.sealed, _("“search: exact” goes with “encrypted: true”.")),
             "required": (not stored, _("Nobody fills in a field of type %(label)s.", label=label)),
             "default": (not stored, _("A field of type %(label)s has no default.", label=label)),
-            "indexed": (cls.computed or field.sealed, _("This field cannot be indexed.")),
+            "show_if": (cls.layout, _("A field of type %(label)s is always shown.", label=label)),
+            "indexed": (field.computed or field.sealed, _("This field cannot be indexed.")),
         }
         for name, (refused, message) in wrong.items():
             if name in entries and entries[name].value not in (None, False) and refused:

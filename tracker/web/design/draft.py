@@ -93,7 +93,7 @@ class FieldDraft:
         label = line(sent.get("label"))
         taken = {each.key for each in self.tracker.fields}
         key = start.key or key_for(label, taken=taken, prefix=self.tracker.key)
-        storing = not (self.cls.computed or self.cls.generated)
+        storing = not (self.cls.computed or self.cls.generated or self.cls.layout)
         sealed = start.encrypted if self.before else bool(sent.get("encrypted")) and self.sealable
         return replace(
             start,
@@ -104,7 +104,9 @@ class FieldDraft:
             options=self.options.options,
             required=storing and bool(sent.get("required")),
             unique=bool(sent.get("unique")) and (self.cls.uniqueable or sealed or self.always_sealed),
-            indexed=bool(sent.get("indexed")) and self.cls.sortable and not (sealed or self.cls.computed),
+            indexed=bool(sent.get("indexed"))
+            and self.cls.sortable
+            and not (sealed or self.cls.computed or self.cls.layout),
             encrypted=sealed,
             search="exact" if sent.get("exact") and (sealed or self.always_sealed) else "",
             show_if=lines(sent.get("show_if"), 5000) if storing else "",

@@ -68,7 +68,9 @@ def effects(
     all_of_them = counted(total, tracker, reader)
     found: list[str] = []
     if before is None:
-        if cls.computed:
+        if cls.layout:
+            found.append("It holds no value: it is shown between the fields.")
+        elif cls.computed:
             found.append(f"It is computed whenever it is read; nothing is stored for {all_of_them}.")
         else:
             found.append(f"{all_of_them} get it, and it is empty there. No other value changes.")

@@ -24,7 +24,19 @@ from tracker.web.design.saving import is_old, opened, save_design, version_text
 from tracker.web.showing import is_partial
 from tracker.web.toasts import toast
 
-ORDER = ("Text", "Choices", "Numbers", "Dates", "Contact", "Links", "People", "Files", "Secrets", "Computed")
+ORDER = (
+    "Text",
+    "Choices",
+    "Numbers",
+    "Dates",
+    "Contact",
+    "Links",
+    "People",
+    "Files",
+    "Secrets",
+    "Computed",
+    "Layout",
+)
 SAMPLES = {
     "paragraph": "Several lines of text",
     "choices": "Hiking, Maps",
@@ -36,6 +48,8 @@ SAMPLES = {
     "group": "Staff",
     "file": "statutes.pdf",
     "duration": "1 hr 30 min",
+    "heading": "How to reach them",
+    "help": "Ask before you note a diet.",
     "back_links": "All memberships of a person",
     "lookup": "The town of the household",
     "count": "3 memberships",

@@ -45,6 +45,8 @@ LABELS = {
     "of": "Over which links",
     "on_delete": "When the target goes to the trash",
     "plain": "A number without a unit means",
+    "page": "Shown on the page of an item, too",
+    "text": "What it says",
     "per_year": "Start counting anew each year",
     "places": "Decimals",
     "prefix": "In front of the number",
@@ -157,7 +159,7 @@ def _input(
         look = "day"
     else:
         choices = _choices(name, each, design, tracker)
-        look = "select" if choices else "area" if name in ("expression", "where") else "text"
+        look = "select" if choices else "area" if name in ("expression", "where", "text") else "text"
     default = each.load_default
     value = held.get(name, None if default is marshmallow.missing else default)
     return OptionInput(name, label, look, each.required, value, choices)

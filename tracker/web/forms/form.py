@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from markupsafe import Markup
 from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
-from tracker.core.access.rights import editable
+from tracker.core.access.rights import READ, editable, rights
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
 from tracker.core.base.workspace import Workspace
@@ -19,6 +20,7 @@ from tracker.core.design.bound import BoundField, Masked, Tracker
 from tracker.core.items.conditions import hidden_fields
 from tracker.core.items.files import Landed, land
 from tracker.errors import FieldMessages, Invalid
+from tracker.fields.layout import Layout, led
 from tracker.i18n import Message, _
 from tracker.web.forms.because import asked_because, asked_by
 from tracker.web.forms.dialect import dialect_of
@@ -30,12 +32,23 @@ from tracker.web.forms.typed import line
 COUNTED = ("no", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What stands between the inputs and asks for nothing: a heading, or words of help."""
+
+    look: str
+    label: str
+    help: str
+    body: Markup
+    errors: tuple[str, ...] = ()
+
+
 @dataclass
 class Section:
-    """Some inputs under one heading, which may be empty."""
+    """Some inputs under one heading, which may be empty, with what stands between them."""
 
     title: str
-    fields: list[Input] = field(default_factory=list)
+    fields: list[Input | Piece] = field(default_factory=list)
     number: int = 0
 
     @property
@@ -75,6 +88,12 @@ class ItemForm(BaseForm):
         self.bound: dict[str, BoundField] = {
             each.key: each for each in editable(reading, tracker) if draws(each)
         }
+        mine = rights(reading)
+        self.laid_out = [
+            each
+            for each in tracker.laid_out
+            if each.key in self.bound or (each.layout and mine.level(each) >= READ)
+        ]
         super().__init__(
             {key: make_input(reading, each) for key, each in self.bound.items()},
             prefix="v.",
@@ -228,7 +247,8 @@ class ItemForm(BaseForm):
         found = [Fault("", sentence) for sentence in self.sentences]
         for section in self.sections:
             for each in section.fields:
-                found += [Fault(each.anchor, _named(str(each.label.text), text)) for text in each.errors]
+                if isinstance(each, Input):
+                    found += [Fault(each.anchor, _named(str(each.label.text), text)) for text in each.errors]
         return found
 
     @property
@@ -242,19 +262,32 @@ class ItemForm(BaseForm):
     def sections(self) -> list[Section]:
         """The inputs under their headings, with short ones side by side."""
         by_title: dict[str, Section] = {}
-        for key, each in self.inputs.items():
-            title = self.bound[key].definition.section
-            by_title.setdefault(title, Section(title)).fields.append(each)
-        for number, section in enumerate(by_title.values()):
+        for each in self.laid_out:
+            title = each.definition.section
+            piece = self.inputs[each.key] if each.key in self.bound else _piece(each)
+            by_title.setdefault(title, Section(title)).fields.append(piece)
+        found = [
+            section for section in by_title.values() if any(isinstance(one, Input) for one in section.fields)
+        ]
+        for number, section in enumerate(found):
             section.number = number
+            section.fields = led(section.fields, lambda one: isinstance(one, Piece) and one.look == "heading")
             _pair(section.fields, self.conditional)
-        return list(by_title.values())
+        return found
 
 
-def _pair(fields: list[Input], conditional: set[str]) -> None:
+def _piece(bound: BoundField) -> Piece:
+    assert isinstance(bound.type, Layout)
+    return Piece(bound.type.name, bound.label, bound.definition.help, bound.type.body())
+
+
+def _pair(fields: list[Input | Piece], conditional: set[str]) -> None:
     """Put short fields that follow each other side by side."""
     waiting: Input | None = None
     for each in fields:
+        if isinstance(each, Piece):
+            waiting = None
+            continue
         each.width = "full"
         if each.look not in SHORT or each.short_name in conditional:
             waiting = None

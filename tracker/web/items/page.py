@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from tracker.errors import NotFound, TrackerError
 from tracker.fields.address import AddressField
 from tracker.fields.choices import Status, Tags
 from tracker.fields.computed import BackLinks
+from tracker.fields.layout import Layout, led
 from tracker.hookspecs import PanelContext
 from tracker.web.items.values import Names
 from tracker.web.showing import is_person_like, to_item
@@ -37,6 +38,7 @@ class Fact:
     sealed: bool = False
     revealable: bool = False
     closed: bool = False  # masked by rights: nobody says whether it is filled in
+    piece: str = ""  # "heading" or "help": no fact, but what stands between them
 
 
 @dataclass
@@ -84,13 +86,16 @@ def item_page(
     at = to_item(tracker.key, item.id) if values is None else ""
     sections: dict[str, FactSection] = {}
     empty: list[str] = []
-    for each in fields:
+    for each in _laid_out(reading, tracker, fields):
         if each in titles or each.key in head:
+            continue
+        section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
+        if isinstance(each.type, Layout):
+            section.facts.append(Fact(each.key, each.label, each.type.body(), piece=each.type.name))
             continue
         if held.get(each.key) is None:
             empty.append(each.label)
             continue
-        section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
         section.facts.append(
             _fact(
                 named,
@@ -101,13 +106,12 @@ def item_page(
                 at=at,
             )
         )
-    status = next((each for each in fields if isinstance(each.type, Status) and each.key in clear), None)
     return ItemPage(
         tracker,
         item,
         name_of(titles, item.id, held),
         is_person_like(tracker),
-        _pill(status, held),
+        _pill(fields, clear, held),
         _line(named, fields, held, clear),
         [
             tag
@@ -115,10 +119,29 @@ def item_page(
             if isinstance(each.type, Tags) and each.key in head
             for tag in held.get(each.key) or ()
         ],
-        list(sections.values()),
+        _filled(sections.values()),
         empty,
         _possible(reading, tracker, item),
     )
+
+
+def _laid_out(reading: Reading, tracker: Tracker, fields: Iterable[BoundField]) -> list[BoundField]:
+    """Return the fields with the headings and the help between them, in the order of the tracker."""
+    there, mine = {each.key for each in fields}, rights(reading)
+    return [
+        each
+        for each in tracker.laid_out
+        if each.key in there
+        or (isinstance(each.type, Layout) and each.type.on_page and mine.level(each) >= READ)
+    ]
+
+
+def _filled(sections: Iterable[FactSection]) -> list[FactSection]:
+    """Return the sections in which there is a fact, without headings over nothing."""
+    found = [each for each in sections if any(not fact.piece for fact in each.facts)]
+    for each in found:
+        each.facts = led(each.facts, lambda fact: fact.piece == "heading")
+    return found
 
 
 def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, closed: bool, at: str) -> Fact:
@@ -127,7 +150,7 @@ def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, close
         return Fact(
             each.key, each.label, named.html(each, value, at=at), wide=each.type.long, block=each.type.block
         )
-    masked = {"masked": True, "sealed": each.sealed, "revealable": may, "closed": closed}
+    masked: dict[str, Any] = {"masked": True, "sealed": each.sealed, "revealable": may, "closed": closed}
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 
 
@@ -167,7 +190,8 @@ def _line(
     return found
 
 
-def _pill(status: BoundField | None, held: Mapping[str, Any]) -> Pill | None:
+def _pill(fields: Iterable[BoundField], clear: set[str], held: Mapping[str, Any]) -> Pill | None:
+    status = next((each for each in fields if isinstance(each.type, Status) and each.key in clear), None)
     if status is None or held.get(status.key) is None or not isinstance(status.type, Status):
         return None
     option = status.type.selection.by_key.get(held[status.key])
