@@ -12,7 +12,8 @@ from sqlalchemy import Connection, event
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.marks import ACCESS, MARK
 
-# Where the engine's own mark may be written, and why. Only these modules may run what bears no other.
+# Where the engine's own mark may be written, and why. Only these modules may run what bears no other; one with
+# no function runs what its callers made.
 PLACES = {
     "core.ask.rows": ("_elements_of _texts", "elements of lists, for items that access left"),
     "core.ask.search": ("_put _remove add_documents", "words follow an item that was written"),
@@ -27,10 +28,10 @@ PLACES = {
     ),
     "core.changes.swap": ("_filling revert_columns revert_lists", "items with a revision of this very undo"),
     "core.changes.undo": ("_ranges", "the highest id, to walk through them"),
-    "core.conversion.back": ("_ids", "what was saved since, to be carried back by an administrator"),
+    "core.conversion.back": ("_since", "what was saved since, to be carried back"),
     "core.conversion.rows": (
-        "_note _put_columns _put_elements batch",
-        "a field gets another type for all items, also those hidden from the designer",
+        "_note _put_columns _put_elements carry",
+        "a field gets another type for all items, those too that its designer does not see",
     ),
     "core.conversion.run": ("_go_on", "how many items there are to fill"),
     "core.design.apply": (
@@ -38,7 +39,8 @@ PLACES = {
         "whether a column is empty; designers are administrators",
     ),
     "core.design.words": ("follow_design", "words of a tracker whose readers changed are dropped"),
-    "core.items.bulk": ("reindex_items", "words follow items that were written"),
+    "core.items.bulk": ("", "writes what the engine's own clauses of its callers choose"),
+    "core.items.batches": ("batch", "walks of the engine: words, changes of type"),
     "core.items.conditions": ("_asking", "values of a form, not of an item"),
     "core.items.jobs": ("_rebuilding", "a worker writes words anew"),
     "core.items.judge": ("_breaking", "rules hold for whoever writes"),
@@ -47,7 +49,7 @@ PLACES = {
         "_drop_dead_links _let_go hold linking_items",
         "links follow their targets into the trash",
     ),
-    "core.items.unique": ("_taken", "a value is taken, by whomever; the sentence does not say by whom"),
+    "core.items.unique": ("_taken held_by_others", "a value is taken, by whomever; the sentence does not say by whom"),
     "core.items.write": (
         "_NEW_REVISION _insert _replace_side _stored_before _take_back",
         "rows of an item that access left to be changed, and new rows",
@@ -61,12 +63,13 @@ UNASKED = {
     "core.changes.revert:undo_revisions": "which columns a change set wrote, and what stands in the way",
     "core.changes.revert:undo_trashing": "holds what was trashed, then asks",
     "core.changes.undo:_ranges": "the highest id, to walk through them",
-    "core.conversion.back:_ids": "designers are administrators",
-    "core.conversion.rows:_note": "designers are administrators",
-    "core.conversion.rows:_put_columns": "designers are administrators",
-    "core.conversion.rows:_put_elements": "designers are administrators",
-    "core.conversion.rows:batch": "designers are administrators",
-    "core.conversion.run:_go_on": "designers are administrators",
+    "core.conversion.rows:_note": "a field changes its type for all items",
+    "core.conversion.rows:_put_columns": "a field changes its type for all items",
+    "core.conversion.rows:_put_elements": "a field changes its type for all items",
+    "core.conversion.rows:carry": "a field changes its type for all items",
+    "core.conversion.run:_go_on": "a count of all items, to say how far it is",
+    "core.items.unique:held_by_others": "the sentence does not say by whom a value is held",
+    "core.items.batches:batch": "the engine's own walks; what is told of them goes through open_ids",
     "core.design.apply:_holds_items": "designers are administrators",
     "core.design.apply:_holds_values": "designers are administrators",
     "core.items.conditions:_hidden": "values of a form, not of an item",

@@ -231,7 +231,9 @@ def test_a_stopped_change_of_type_can_be_made_anew(crm, run, people_file):
     run("-m", "tracker", "import", "person", people_file, "--map", "map.yaml")
     run("-c", COMMAND, 2, 3, "field", "convert", "person.tags", "line")
     number = sets(crm)[-1].id
-    assert "is being changed already" in run("-m", "tracker", "field", "convert", "person.tags", "line").stderr
+    assert (
+        "is being changed already" in run("-m", "tracker", "field", "convert", "person.tags", "line").stderr
+    )
     assert run("-m", "tracker", "field", "stop", number).returncode == 0
     assert run("-m", "tracker", "field", "convert", "person.tags", "paragraph").returncode == 0
     assert {item.values["tags"] for item in live(crm, "person")} == {"Choir, Boat"}

@@ -217,8 +217,17 @@ def _tell(seen: Preview, change_set: int | None, *, as_json: bool) -> None:
             }
             for case in seen.examples
         ]
-        echo_json({"change_set": change_set, "counts": counts, "examples": examples})
+        more = {"made": seen.made, "doubles": seen.doubles}
+        echo_json({"change_set": change_set, "counts": counts, **more, "examples": examples})
         return
+    if seen.made:
+        click.echo(
+            f"{seen.made:,} item(s) would be made for links to lead to."
+            if change_set is None
+            else f"{seen.made:,} item(s) made."
+        )
+    if seen.doubles:
+        click.echo(f"{seen.doubles:,} value(s) would stand twice in a field that has to be unique.")
     told = ", ".join(f"{counts.get(name, 0):,} {said}" for name, said in _SAID.items())
     click.echo(f"{seen.total:,} value(s): {told}.")
     rows = [(case.item_id, case.old, case.new, case.fit.value, _reason(case)) for case in seen.examples]

@@ -7,18 +7,20 @@ or does not fit, and why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tracker.errors import Invalid
-from tracker.fields.base import CANONICAL, FieldType, Kind, TextDialect
+from tracker.fields.base import CANONICAL, FieldType, Kind, TextDialect, split_texts
 from tracker.fields.folding import fold
 from tracker.fields.numbers import Number
 from tracker.i18n import PLAIN, Message, _
+
+PRECISION = 80  # digits in which numbers are multiplied
 
 
 class Fit(Enum):
@@ -36,6 +38,7 @@ class Converted:
     value: Any
     fit: Fit = Fit.FINE
     reason: Message | None = None
+    called: str | None = None  # the text by which what a link leads to was found
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Ways:
 class Names:
     """What stands for links, people and groups in texts, both ways; core looks them up."""
 
-    shown: Callable[[int], str] = lambda number: f"#{number}"
+    shown: Callable[[int], str | None] = lambda number: f"#{number}"
     found: Callable[[str], int | None] = lambda _text: None
 
 
@@ -91,16 +94,35 @@ class Conversion:
         """Return the value of the new type for one of the old; None stays None."""
         if value is None:
             return NOTHING
-        elements = value if self.old.many else (value,)
+        if self.old.refers and not self._leads_there(value):
+            seen = [each for each in self._elements(value) if self.names.shown(_number_of(each)) is not None]
+            if len(seen) < len(self._elements(value)):
+                return self._unseen(seen)
+        if self.new.refers:
+            return self._references(value)
+        elements = self._elements(value)
         if self.new.many:
             return self._many(elements)
-        if len(elements) > 1:
-            return self._joined(value, elements)
-        return self._one(elements[0])
+        return self._joined(value, elements) if len(elements) > 1 else self._one(elements[0])
+
+    def called(self, value: Any) -> list[tuple[str, ...]]:
+        """Return the texts that a value of several elements gives to a link, for each the one to be tried first."""
+        if self._leads_there(value):
+            return []
+        if self.old.many:
+            return [self.texts((element,)) for element in value]
+        texts = self.texts(value)
+        if self.new.many and self.old.kind is Kind.TEXT:
+            return [(text,) for text in split_texts(texts[0])]
+        return [texts]
 
     def _many(self, elements: Iterable[Any]) -> Converted:
         done = [self._one(each) for each in elements]
         kept = [each for one in done if one.value is not None for each in one.value]
+        return self._gathered(kept, done)
+
+    def _gathered(self, kept: list[Any], done: list[Converted]) -> Converted:
+        """Return the value of all elements that came through, and the worst of how they did."""
         worst = next((one for one in done if one.fit is not Fit.FINE), None)
         value = self.new.judge(kept)
         if worst is None:
@@ -121,8 +143,6 @@ class Conversion:
         return Converted(first.value, Fit.LOSSY, reason)
 
     def _one(self, element: Any) -> Converted:
-        if self.new.refers:
-            return self._reference(element)
         if isinstance(self.old, Number) and isinstance(self.new, Number):
             return self._number(Decimal(element))
         value = (element,) if self.old.many else element
@@ -151,9 +171,12 @@ class Conversion:
         by_label = self.old.kind is Kind.CHOICE and self.new.kind is not Kind.CHOICE
         return (read, canonical) if by_label or read in self.ways.instead.values() else (canonical, read)
 
+    def _elements(self, value: Any) -> tuple[Any, ...]:
+        return value if self.old.many else (value,)
+
     def _shown(self, value: Any) -> str:
-        numbers = value if self.old.many else (value,)
-        return ", ".join(self.names.shown(getattr(each, "target", each)) for each in numbers)
+        numbers = map(_number_of, self._elements(value))
+        return ", ".join(self.names.shown(number) or f"#{number}" for number in numbers)
 
     def _instead(self, text: str) -> str:
         return self.ways.instead.get(text, text)
@@ -179,12 +202,15 @@ class Conversion:
             return Converted(found, Fit.LOSSY, lost)
         return Converted(found)
 
-    # -- numbers and references ---------------------------------------------------------------
+    # -- numbers ------------------------------------------------------------------------------
 
     def _number(self, number: Decimal) -> Converted:
-        exact = number * self.ways.factor if self.ways.factor is not None else number
         scale = getattr(self.new, "scale", 0)
-        rounded = exact.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
+        with localcontext(prec=PRECISION):
+            exact = number * self.ways.factor if self.ways.factor is not None else number
+            if exact.adjusted() > PRECISION // 2:
+                return Converted(None, Fit.EMPTIED, _("It is too large a number."))
+            rounded = exact.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN)
         lost = rounded != exact
         if lost and not self.ways.rounding and self.ways.factor is None:
             return Converted(None, Fit.EMPTIED, _("It has more than %(places)d decimals.", places=scale))
@@ -196,22 +222,71 @@ class Conversion:
             return Converted(value, Fit.LOSSY, _("It is rounded."))
         return Converted(value)
 
-    def _reference(self, element: Any) -> Converted:
-        if self.old.refers == self.new.refers and self._same_target():
-            number: int | None = getattr(element, "target", element)
-        else:
-            text = self.texts((element,) if self.old.many else element)
-            number = next((found for each in text if (found := self.names.found(each)) is not None), None)
-            if number is None:
-                return Converted(None, Fit.EMPTIED, _("Nothing is called “%(text)s”.", text=text[0][:60]))
-        value = self.new.judge([number] if self.new.many else number)
-        lost = self.old.many and not self.new.many and self.old.text((element,)) != f"#{number}"
-        if lost and self.old.text((element,)) != str(number):
-            return Converted(value, Fit.LOSSY, _("Its role and dates are lost."))
-        return Converted(value)
+    # -- links, people, groups ----------------------------------------------------------------
 
-    def _same_target(self) -> bool:
-        return getattr(self.old.options, "to", None) == getattr(self.new.options, "to", None)
+    def _leads_there(self, value: Any) -> bool:
+        """Say whether both fields lead to the same: numbers go over as they are."""
+        same = getattr(self.old.options, "to", None) == getattr(self.new.options, "to", None)
+        return bool(self.old.refers) and self.old.refers == self.new.refers and same and value is not None
+
+    def _unseen(self, seen: Sequence[Any]) -> Converted:
+        """Convert what of a value leads somewhere that can be named."""
+        reason = _("What it leads to is not there, or not open to you.")
+        if not seen:
+            return Converted(None, Fit.EMPTIED, reason)
+        done = self.convert(tuple(seen))
+        return done if done.value is None else replace(done, fit=Fit.LOSSY, reason=reason)
+
+    def _references(self, value: Any) -> Converted:
+        if self._leads_there(value):
+            return self._moved(self._elements(value))
+        done = [self._reference(texts) for texts in self.called(value)]
+        if not self.new.many:
+            return self._first(done)
+        return replace(
+            self._gathered([each for one in done for each in one.value or ()], done),
+            called="; ".join(one.called for one in done if one.called is not None),
+        )
+
+    def _moved(self, elements: Sequence[Any]) -> Converted:
+        plain = [_number_of(each) for each in elements]
+        if self.new.many:
+            return Converted(self._kept(elements, plain))
+        if len(elements) > 1 or any(getattr(each, part, None) for each in elements for part in _OF_LINKS):
+            return Converted(
+                self.new.judge(plain[0]), Fit.LOSSY, _("Roles, dates and all but the first are lost.")
+            )
+        return Converted(self.new.judge(plain[0]))
+
+    def _kept(self, elements: Sequence[Any], plain: list[int]) -> Any:
+        """Return links with their roles and dates where the new field has them."""
+        try:
+            return self.new.judge(tuple(elements))
+        except Invalid:
+            return self.new.judge(plain)
+
+    def _reference(self, texts: Sequence[str]) -> Converted:
+        for text in texts:
+            number = self.names.found(text)
+            if number is not None:
+                return Converted(self.new.judge([number] if self.new.many else number), called=text)
+        reason = _("Nothing is called “%(text)s”, or several things are.", text=texts[0][:60])
+        return Converted(None, Fit.EMPTIED, reason)
+
+    def _first(self, done: Sequence[Converted]) -> Converted:
+        if len(done) == 1 or done[0].value is None:
+            return done[0]
+        return replace(
+            done[0], fit=Fit.LOSSY, reason=_("%(number)d more values are left out.", number=len(done) - 1)
+        )
+
+
+def _number_of(element: Any) -> int:
+    number: int = getattr(element, "target", element)
+    return number
+
+
+_OF_LINKS = ("role", "since", "until")
 
 
 def _led_by_zero(text: str) -> bool:

@@ -23,7 +23,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from tracker.core.access.rights import require, shown
+from tracker.core.access.rights import require, rights, shown
+from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
 from tracker.core.ask.query import Asked, Query, SortTerm, ask, open_to
 from tracker.core.ask.rows import Item, RowReader
@@ -146,6 +147,17 @@ def get_item(
     if not found:
         raise NotFound(tracker.title_one, item_id)
     return rows.items(reading, found)[0]
+
+
+def open_ids(reading: Reading, tracker: Tracker, ids: Sequence[int]) -> set[int]:
+    """Return those of `ids` that the actor may view, or restore from the trash."""
+    table = tracker.table
+    if rights(reading).unbounded and not tracker.definition.within:
+        return set(ids)
+    live = and_(table.c.deleted_cs.is_(None), open_to(reading, "view", tracker))
+    gone = and_(table.c.deleted_cs.is_not(None), open_to(reading, "restore", tracker))
+    statement = select(table.c.id).where(among(table.c.id, reading.dialect), or_(live, gone))
+    return set(reading.execute(statement, given(reading, ids)).scalars())
 
 
 def _item_statement(

@@ -14,7 +14,7 @@ from tracker.core.access.rights import MASKED, READ, rights, visible_trackers
 from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import Counts, Reading
-from tracker.core.conversion.run import SWAPPED_AT
+from tracker.core.conversion.place import SWAPPED_AT
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.rows import side_from_json
 from tracker.errors import Unknown

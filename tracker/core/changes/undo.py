@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require_admin, rights
+from tracker.core.ask.page import open_ids
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Counts, Door, Reading
@@ -22,8 +23,8 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import ChangeSetInfo, change_set_infos, open_change_set
 from tracker.core.changes.obstacles import Conflict
 from tracker.core.changes.revert import undo_creations, undo_revisions, undo_trashing
-from tracker.core.conversion.back import SavedSince, carry, saved_since
-from tracker.core.conversion.run import swapped
+from tracker.core.conversion.back import carry, saved_since
+from tracker.core.conversion.place import open_retypings, swapped
 from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
@@ -154,6 +155,13 @@ def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
     info = open_change_set(reading, change_set_id)
     if not _may_undo(reading, info):
         raise Unknown("change set", str(change_set_id))
+    if change_set_id in dict(open_retypings(reading)):
+        raise Refused(
+            _(
+                "Change set %(id)s is still changing the type of a field; let it go on, or stop it.",
+                id=change_set_id,
+            )
+        )
     if info.undone_by is not None and not change_set_infos(reading, [info.undone_by])[info.undone_by].left:
         raise Refused(_("Change set %(id)s is undone already.", id=change_set_id))
     return info
@@ -212,7 +220,10 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
         saved is not None
     ):  # first, for what was made as a target of the field is needed as long as it is a link
         done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
-        found += _carried(change, saved)
+        found += [
+            Conflict(each.tracker, each.item_id, each.field, str(each.reason))
+            for each in carry(change, saved)
+        ]
     parts = {"trashing": undo_trashing, "revisions": undo_revisions, "creations": undo_creations}
     for task in tasks:
         tracker = trackers(change).by_id[task.tracker_id]
@@ -230,17 +241,6 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
         done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
 
 
-def _carried(change: ChangeSet, saved: SavedSince) -> list[Conflict]:
-    owner = next(
-        each
-        for each in trackers(change).by_id.values()
-        if saved.field.key in each.all_fields and each.all_fields[saved.field.key].id == saved.field.id
-    )
-    return [
-        Conflict(owner.key, left.item_id, saved.field.key, str(left.reason)) for left in carry(change, saved)
-    ]
-
-
 def _told(change: ChangeSet, conflicts: list[Conflict]) -> list[Conflict]:
     """Return the conflicts as the actor may know them: what is not open to them is not named."""
     by_tracker: dict[str, list[Conflict]] = {}
@@ -248,22 +248,8 @@ def _told(change: ChangeSet, conflicts: list[Conflict]) -> list[Conflict]:
         by_tracker.setdefault(conflict.tracker, []).append(conflict)
     told: list[Conflict] = []
     for key, some in by_tracker.items():
-        seen = _open_ids(change, trackers(change).by_key[key], [each.item_id for each in some])
+        seen = open_ids(change, trackers(change).by_key[key], [each.item_id for each in some])
         told += [each for each in some if each.item_id in seen]
         if any(each.item_id not in seen for each in some):
             told.append(Conflict("", 0, "", "something that is not open to you stayed as it is"))
     return told
-
-
-def _open_ids(change: ChangeSet, tracker: Tracker, ids: list[int]) -> set[int]:
-    """Return those of `ids` that the actor may view, or restore from the trash."""
-    mine, table = rights(change), tracker.table
-    if mine.unbounded and not tracker.definition.within:
-        return set(ids)
-    seen: set[int] = set()
-    view = and_(clauses.where(change, "view", tracker), table.c.deleted_cs.is_(None))
-    restore = and_(clauses.where(change, "restore", tracker), table.c.deleted_cs.is_not(None))
-    for start in range(0, len(ids), 1000):
-        here = table.c.id.in_(ids[start : start + 1000])
-        seen |= set(change.execute(select(table.c.id).where(here, or_(view, restore))).scalars())
-    return seen

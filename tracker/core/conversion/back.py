@@ -1,7 +1,7 @@
 """The way back from a change of type: the field points to its former columns, and what was saved since is carried.
 
-The former columns hold every value as it was when the field left them. Only items that were saved since are
-converted back, each as a change of its own, so that history says what they had at every moment.
+The former columns hold every value as it was when the field left them. Only items whose value is another one by
+now are converted back, each with a revision, so that history says what they had at every moment.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from sqlalchemy import ColumnElement, or_, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import require_admin
-from tracker.core.ask.rows import Item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.conversion import rows
 from tracker.core.conversion.batch import Converter
+from tracker.core.conversion.place import KEY
 from tracker.core.conversion.preview import Case, cases
 from tracker.core.conversion.retyping import Retyped, Retyping
-from tracker.core.conversion.run import KEY
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.definitions import FieldDef
 from tracker.core.design.store import trackers
+from tracker.core.items.batches import batches
 from tracker.core.items.rows import names_column
-from tracker.core.items.write import save_difference
+from tracker.core.items.unique import held_by_others, used
 from tracker.errors import Unknown
 from tracker.fields.conversion import Fit
 from tracker.i18n import Message
@@ -34,40 +34,33 @@ from tracker.i18n import Message
 
 @dataclass(frozen=True)
 class SavedSince:
-    """Which items were saved since a field has the type that is being taken back."""
+    """A field that leaves the type that a change set gave it, and since when something may be saved under that."""
 
-    asked: Retyping  # the way back
+    asked: Retyping  # what was asked first, there or back
     field: BoundField  # as it is until now
-    ids: tuple[int, ...]
+    since: int  # the first change set that may have saved something
 
 
 @dataclass(frozen=True)
 class Left:
     """An item whose value has no way back: it keeps the one that it had under the former type."""
 
+    tracker: str
     item_id: int
+    field: str
     reason: Message
 
 
 def saved_since(reading: Reading, change_set: int) -> SavedSince | None:
-    """Return what was saved since a change set changed the type of a field; None if it did no such thing."""
+    """Return since when a field has the type that a change set gave it; None if that did no such thing."""
     step = _step(reading, change_set)
-    if step is None:
-        return None
     root, since = _origin(reading, change_set)
-    if root is None:
+    if step is None or root is None:
         return None
-    tracker = _tracker_of(reading, step.definition_id)
-    field = (
-        None
-        if tracker is None
-        else next(each for each in tracker.all_fields.values() if each.id == step.definition_id)
-    )
-    if tracker is None or field is None or field.definition.column != step.after["column"]:
+    found = trackers(reading).owner_of(step.definition_id)
+    if found is None or found[1].definition.column != step.after["column"]:
         return None  # taken back already, or changed again
-    before = FieldDef.from_body(step.before, id=field.id, key=field.key)
-    asked = _way(root, before)
-    return SavedSince(asked, field, _ids(reading, tracker, field, since))
+    return SavedSince(root, found[1], since)
 
 
 def carry(change: ChangeSet, saved: SavedSince) -> Iterator[Left]:
@@ -75,54 +68,90 @@ def carry(change: ChangeSet, saved: SavedSince) -> Iterator[Left]:
 
     Yields what has no way back.
     """
-    tracker = _tracker_of(change, saved.field.id)
-    assert tracker is not None
-    now = next(each for each in tracker.all_fields.values() if each.id == saved.field.id)
+    found = trackers(change).owner_of(saved.field.id)
+    assert found is not None
+    tracker, now = found
     if now.definition.column == saved.field.definition.column:
         return  # the step was left as it is
-    converter = Converter(Retyped(tracker, saved.field, now), saved.asked)
-    stored = [each for each in tracker.all_fields.values() if not each.computed]
-    for start in range(0, len(saved.ids), rows.AT_ONCE):
-        here = tracker.table.c.id.in_(saved.ids[start : start + rows.AT_ONCE])
-        others = rows.batch(change, tracker, [saved.field], clause=here)
-        items = rows.batch(change, tracker, stored, clause=here)
-        for item, done in zip(items, converter.convert(change, others), strict=True):
-            if done.fit is Fit.EMPTIED:
-                assert done.reason is not None
-                yield Left(item.id, done.reason)
+    for items in _Carrying(change, tracker, saved, now).batches():
+        yield from items
+
+
+class _Carrying:
+    """Carries values back, a batch at a time."""
+
+    def __init__(self, change: ChangeSet, tracker: Tracker, saved: SavedSince, now: BoundField) -> None:
+        self._change, self._tracker, self._saved, self._now = change, tracker, saved, now
+        self._back = Converter(Retyped(tracker, saved.field, now), _way(saved.asked, now.definition))
+        other = saved.field.definition
+        self._forward = Converter(Retyped(tracker, now, saved.field), _way(saved.asked, other))
+
+    def batches(self) -> Iterator[list[Left]]:
+        """Carry batch after batch; yield what each leaves."""
+        clause = _since(self._change, self._tracker, self._saved)
+        for others in batches(self._change, self._tracker, [self._saved.field], clause):
+            here = self._tracker.table.c.id.in_([item.id for item in others])
+            formers = next(batches(self._change, self._tracker, [self._now], here))
+            yield self._carry(others, formers)
+
+    def _carry(self, others: list[Any], formers: list[Any]) -> list[Left]:
+        key, left = self._now.key, list[Left]()
+        would = self._forward.convert(self._change, formers)
+        back = self._back.convert(self._change, others)
+        written: dict[int, tuple[Any, Any]] = {}
+        for other, former, then, done in zip(others, formers, would, back, strict=True):
+            if then.value == other.values.get(key) or done.value == former.values.get(key):
+                continue  # nothing was saved in effect: the former value stands, to the letter
+            if done.fit is Fit.EMPTIED and done.reason is not None:
+                left.append(self._left(other.id, done.reason))
             else:
-                _write(change, tracker, item, {now.key: done.value})
+                written[other.id] = (former.values.get(key), done.value)
+        for item_id in self._taken(written):
+            left.append(self._left(item_id, used(self._now)))
+            del written[item_id]
+        if written:
+            versions = {item.id: item.version for item in formers}
+            rows.carry(self._change, self._tracker, self._now, written, versions=versions)
+        return left
 
+    def _left(self, item_id: int, reason: Message) -> Left:
+        return Left(self._tracker.key, item_id, self._now.key, reason)
 
-def _write(change: ChangeSet, tracker: Tracker, item: Item, values: dict[str, Any]) -> None:
-    if item.deleted_cs is None:
-        save_difference(change, tracker, item, values, judging=False)
-        return
-    for key, value in values.items():
-        rows.write(change, tracker, tracker.all_fields[key], {item.id: value})
+    def _taken(self, written: Mapping[int, tuple[Any, Any]]) -> list[int]:
+        """Return the items whose value another one has; those that stay as they are take theirs with them."""
+        if not self._now.unique:
+            return []
+        going = {item_id: new for item_id, (_old, new) in written.items() if new is not None}
+        taken: list[int] = []
+        while True:
+            moving = [each for each in written if each not in taken]
+            wanted = {item_id: going[item_id] for item_id in moving if item_id in going}
+            found = held_by_others(self._change, self._tracker, self._now, wanted, moving=moving)
+            if not found:
+                return taken
+            taken += found
 
 
 def report(reading: Reading, change_set: int) -> Iterator[Case]:
     """Yield the items whose values lost something, or did not fit, when a change set changed a field's type.
 
-    They are found anew in the columns that the field left, which nobody writes any more.
+    They are found anew in the columns that the field left, which nobody writes any more; only items that are open
+    to the actor are told.
 
     :raises Forbidden: the actor may not configure the workspace.
     :raises Unknown: the change set did no such thing.
     """
     require_admin(reading)
     step = _step(reading, change_set)
-    root, _since = _origin(reading, change_set)
-    tracker = None if step is None else _tracker_of(reading, step.definition_id)
-    if step is None or root is None or tracker is None:
+    root, _number = _origin(reading, change_set)
+    found = None if step is None else trackers(reading).owner_of(step.definition_id)
+    if step is None or root is None or found is None:
         raise Unknown("change of a type", str(change_set))
-    types = reading.workspace.types
     before, after = (
-        BoundField(FieldDef.from_body(body, id=step.definition_id, key=root.field), types)
+        BoundField(FieldDef.from_body(body, id=step.definition_id, key=root.field), reading.workspace.types)
         for body in (step.before, step.after)
     )
-    asked = _way(root, after.definition)
-    for case in cases(reading, asked, Retyped(tracker, before, after)):
+    for case in cases(reading, _way(root, after.definition), Retyped(found[0], before, after)):
         if case.fit is not Fit.FINE:
             yield case
 
@@ -136,17 +165,11 @@ def _way(root: Retyping, to: FieldDef) -> Retyping:
 def _step(reading: Reading, change_set: int) -> Any:
     """Return the step by which a change set moved a field to other columns."""
     table = tables.step
-    steps = reading.execute(
-        select(table).where(table.c.change_set_id == change_set, table.c.kind == "field")
-    ).all()
-    return next(
-        (
-            step
-            for step in steps
-            if step.before and step.after and step.before.get("column") != step.after.get("column")
-        ),
-        None,
-    )
+    steps = reading.execute(select(table).where(table.c.change_set_id == change_set, table.c.kind == "field"))
+    for step in steps.all():
+        if step.before and step.after and step.before.get("column") != step.after.get("column"):
+            return step
+    return None
 
 
 def _origin(reading: Reading, change_set: int) -> tuple[Retyping | None, int]:
@@ -167,20 +190,15 @@ def _origin(reading: Reading, change_set: int) -> tuple[Retyping | None, int]:
     return None, 0
 
 
-def _tracker_of(reading: Reading, field_id: int) -> Tracker | None:
-    for tracker in trackers(reading).by_id.values():
-        if any(each.id == field_id for each in tracker.all_fields.values()):
-            return tracker
-    return None
-
-
-def _ids(reading: Reading, tracker: Tracker, field: BoundField, since: int) -> tuple[int, ...]:
+def _since(reading: Reading, tracker: Tracker, saved: SavedSince) -> ColumnElement[bool]:
+    """Return the clause for items of which something may have been saved under the type that is taken back."""
+    field = saved.field
     names = [field.definition.column] if field.many else [each.name for each in field.columns]
     revision, items = tables.revision, tracker.table
-    written: list[ColumnElement[bool]] = [names_column(reading.dialect, name) for name in names]
     revised = select(revision.c.item_id).where(
-        revision.c.tracker_id == tracker.id, revision.c.change_set_id >= since, or_(*written)
+        revision.c.tracker_id == tracker.id,
+        revision.c.change_set_id >= saved.since,
+        or_(*(names_column(reading.dialect, name) for name in names)),
+        clauses.as_system(tracker),
     )
-    here = or_(items.c.created_cs >= since, items.c.id.in_(revised))
-    found = reading.execute(select(items.c.id).where(here, clauses.as_system(tracker)).order_by(items.c.id))
-    return tuple(found.scalars())
+    return or_(items.c.created_cs >= saved.since, items.c.id.in_(revised))

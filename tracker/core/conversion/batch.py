@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
+from tracker.core.access import clauses
+from tracker.core.ask.among import among, given
 from tracker.core.ask.lookup import SEVERAL, find_called, find_groups, find_people
-from tracker.core.ask.names import name_fields, names
-from tracker.core.ask.rows import Item
+from tracker.core.ask.names import name_fields, name_of
+from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.conversion.retyping import Retyped, Retyping
@@ -17,11 +19,13 @@ from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.judge import Refusals
 from tracker.core.items.write import Batch, create_items
-from tracker.errors import Refused
+from tracker.errors import Invalid, Refused
 from tracker.fields.conversion import Conversion, Converted, Names
+from tracker.fields.folding import fold
 from tracker.i18n import _
 
 REMEMBERED = 5_000  # distinct values
+_UNMADE = 2**62  # stands, in a preview, for the number of what would be made
 
 
 class Converter:
@@ -32,6 +36,7 @@ class Converter:
         self._refers = bool(field.old.refers or field.new.refers)
         self._plain = Conversion(field.old.type, field.new.type, asked.ways)
         self._known: dict[Any, Converted] = {}
+        self.unmade: dict[str, int] = {}  # folded names of what a preview would make
 
     def convert(self, reading: Reading, items: Sequence[Item]) -> list[Converted]:
         """Return the new values of some items, in their order.
@@ -54,44 +59,51 @@ class Converter:
 
     def _with_names(self, reading: Reading, values: Sequence[Any]) -> Conversion:
         shown = _shown(reading, self._old, values) if self._old.refers else {}
-        known = Names(shown=lambda number: shown.get(number, f"#{number}"))
+        known = Names(shown=shown.get)
         conversion = Conversion(self._old.type, self._new.type, self._asked.ways, known)
         if not self._new.refers:
             return conversion
-        texts = {
-            text for value in values for each in _apart(self._old, value) for text in conversion.texts(each)
-        }
-        found = _found(reading, self._new, texts)
-        if self._asked.make and isinstance(reading, ChangeSet):
-            wanted = {conversion.texts(each)[0] for value in values for each in _apart(self._old, value)}
-            found |= _made(reading, self._new, sorted(wanted - found.keys()))
+        called = [text for value in values for text in conversion.called(value)]
+        found = _found(reading, self._new, {text for texts in called for text in texts})
+        if self._asked.make:
+            missing = [texts[0] for texts in called if not any(text in found for text in texts)]
+            found = found | self._missing(reading, missing)
         clear = {text: number for text, number in found.items() if number != SEVERAL}
-        return Conversion(
-            self._old.type, self._new.type, self._asked.ways, Names(shown=known.shown, found=clear.get)
-        )
+        names = Names(shown=shown.get, found=clear.get)
+        return Conversion(self._old.type, self._new.type, self._asked.ways, names)
+
+    def _missing(self, reading: Reading, texts: Iterable[str]) -> dict[str, int]:
+        """Return numbers for texts that call nothing: of items that are made, or that a preview would make."""
+        if isinstance(reading, ChangeSet):
+            return _made(reading, self._new, texts)
+        for text in texts:
+            self.unmade.setdefault(fold(text), _UNMADE + len(self.unmade))
+        return {text: self.unmade[fold(text)] for text in texts}
 
 
-def _apart(field: BoundField, value: Any) -> Iterable[Any]:
-    """Return the elements of a value, each as a value of its own."""
-    return [(each,) for each in value] if field.many else [value]
-
-
-def _shown(reading: Reading, field: BoundField, values: Sequence[Any]) -> dict[int, str]:
-    """Return what people read for the numbers that a field refers to."""
+def _shown(reading: Reading, field: BoundField, values: Sequence[Any]) -> Mapping[int, str]:
+    """Return what people read for the numbers that a field refers to; those not open to the actor are left out."""
     elements = [each for value in values for each in (value if field.many else (value,))]
     numbers = {getattr(each, "target", each) for each in elements}
     if field.refers == "user":
         table = tables.user
-        return {
-            row.id: row.email
-            for row in reading.execute(
-                select(table.c.id, table.c.email).where(table.c.id.in_(sorted(numbers)))
-            )
-        }
+        wanted = select(table.c.id, table.c.email).where(among(table.c.id, reading.dialect))
+        return {row.id: row.email for row in reading.execute(wanted, given(reading, numbers))}
     if field.refers == "group":
         return {group.id: group.title for group in trackers(reading).design.groups if group.id in numbers}
     target = trackers(reading).by_key.get(field.type.options.to)
-    return names(reading, target, numbers) if target else {}
+    return _names(reading, target, numbers) if target else {}
+
+
+def _names(reading: Reading, target: Tracker, ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of items, in the trash too, that are open to the actor."""
+    table, fields = target.table, name_fields(reading, target)
+    rows = RowReader(reading, target, fields, table)
+    live = and_(table.c.deleted_cs.is_(None), clauses.where(reading, "view", target))
+    gone = and_(table.c.deleted_cs.is_not(None), clauses.where(reading, "restore", target))
+    wanted = select(*rows.columns).where(among(table.c.id, reading.dialect), or_(live, gone))
+    found = rows.items(reading, reading.execute(wanted, given(reading, sorted(set(ids)))).all())
+    return {item.id: name_of(fields, item.id, item.values) for item in found}
 
 
 def _found(reading: Reading, field: BoundField, texts: set[str]) -> dict[str, int]:
@@ -106,17 +118,21 @@ def _target(reading: Reading, field: BoundField) -> Tracker:
     return trackers(reading).get(field.type.options.to)
 
 
-def _made(change: ChangeSet, field: BoundField, texts: Sequence[str]) -> dict[str, int]:
-    """Make an item for each name that none has; return their numbers by name."""
-    if field.refers != "item" or not texts:
+def _made(change: ChangeSet, field: BoundField, texts: Iterable[str]) -> dict[str, int]:
+    """Make an item for each name that none has, once for all ways to write it; return numbers by text."""
+    if field.refers != "item":
         return {}
     target = _target(change, field)
     naming = name_fields(change, target)
     if not naming:
         raise Refused(_("%(tracker)s have no name by which they could be made.", tracker=target.title))
-    refusals = Refusals()
-    judged = {text: naming[0].type.judge_text(text) for text in texts}
-    made = create_items(
-        change, target, Batch([{naming[0].key: value} for value in judged.values()]), refusals
-    )
-    return {text: made[place] for place, text in enumerate(judged) if place in made}
+    wanted: dict[str, Any] = {}
+    for text in texts:
+        try:
+            wanted.setdefault(fold(text), naming[0].type.judge_text(text))
+        except Invalid:
+            continue  # no name at all: the item is told that nothing is called so
+    values = [{naming[0].key: value} for value in wanted.values()]
+    made = create_items(change, target, Batch(values), Refusals())
+    numbers = {folded: made[place] for place, folded in enumerate(wanted) if place in made}
+    return {text: numbers[fold(text)] for text in texts if fold(text) in numbers}

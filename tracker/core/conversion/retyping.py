@@ -19,7 +19,7 @@ from tracker.core.design.definitions import FieldDef
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
 from tracker.errors import Invalid, Refused, TrackerError
-from tracker.fields.base import TextDialect
+from tracker.fields.base import Kind, TextDialect
 from tracker.fields.conversion import Conversion, Ways, possible
 from tracker.i18n import _
 
@@ -69,7 +69,14 @@ class Retyped:
     new: BoundField
 
 
-def retyped(reading: Reading, asked: Retyping) -> Retyped:
+@dataclass(frozen=True)
+class Ahead(Retyped):
+    """The same, with its tracker as it will be."""
+
+    then: Tracker
+
+
+def retyped(reading: Reading, asked: Retyping) -> Ahead:
     """Check what is asked, as an administrator, and return the field before and after.
 
     :raises Forbidden: the actor may not configure the workspace.
@@ -91,8 +98,8 @@ def retyped(reading: Reading, asked: Retyping) -> Retyped:
         unique=old.definition.unique and new.type.uniqueable,
     )
     new = BoundField(definition, reading.workspace.types)
-    _check_design(reading, tracker, definition)
-    return Retyped(tracker, old, new)
+    _check_meaning(reading, tracker, old, new)
+    return Ahead(tracker, old, new, _design_then(reading, tracker, definition))
 
 
 def _bound(reading: Reading, definition: FieldDef) -> BoundField:
@@ -126,9 +133,13 @@ def _check(old: BoundField, new: BoundField) -> None:
 
 def _default(old: BoundField, new: BoundField, asked: Retyping) -> Any:
     """Return the JSON form of the default in the new type; none where it does not fit."""
-    if old.definition.default is None:
+    given = old.definition.default
+    if given is None:
         return None
-    held = Conversion(old.type, new.type, asked.ways).convert(old.type.judge(old.definition.default))
+    try:
+        held = Conversion(old.type, new.type, asked.ways).convert(old.type.judge(given))
+    except Invalid:  # a word that means another value each day, such as `today`
+        return given if new.kind is old.kind else None
     return None if held.value is None else new.type.to_json(held.value)
 
 
@@ -138,8 +149,25 @@ def _next_column(reading: Reading, new: BoundField) -> str:
     return f"{'s' if new.many else 'f'}_{new.id}v{number + 1}"
 
 
-def _check_design(reading: Reading, tracker: Tracker, definition: FieldDef) -> None:
-    """Refuse when an expression, a view or a name could not go on with the field as it will be."""
+def _check_meaning(reading: Reading, tracker: Tracker, old: BoundField, new: BoundField) -> None:
+    """Refuse to make labels of keys where rights compare the keys: they would go on, and mean something else."""
+    if old.kind is not Kind.CHOICE or new.kind is Kind.CHOICE:
+        return
+    rights = [tracker.definition.within]
+    for group in trackers(reading).design.groups:
+        rights += [
+            scope.removeprefix("where:")
+            for grant in group.grants
+            if grant.tracker in (tracker.key, "*")
+            for scope in grant.scopes
+            if scope.startswith("where:")
+        ]
+    if any(old.key in reading.workspace.language.names(text) for text in rights if text):
+        raise Refused(_("Rights compare the options of %(label)s; change those first.", label=old.label))
+
+
+def _design_then(reading: Reading, tracker: Tracker, definition: FieldDef) -> Tracker:
+    """Return the tracker as it will be; refuse what an expression, a view or a name could not go on with."""
     now = trackers(reading)
     fields = tuple(definition if each.id == definition.id else each for each in tracker.definition.fields)
     design = now.design.with_(replace(tracker.definition, fields=fields))
@@ -149,3 +177,4 @@ def _check_design(reading: Reading, tracker: Tracker, definition: FieldDef) -> N
         reading.workspace.language.check(now, then)
     except TrackerError as error:
         raise Refused(error.message) from error
+    return then.by_id[tracker.id]

@@ -1,8 +1,8 @@
-"""The rows of a conversion: read in batches by number, written into the columns that a field will have."""
+"""What a change of type writes: the columns that a field will have, and from which version of each item they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -15,7 +15,6 @@ from sqlalchemy import (
     func,
     select,
     table,
-    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,49 +23,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from tracker.core.access import clauses
 from tracker.core.access.inserting import insert_rows
 from tracker.core.ask.among import among, given
-from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base.tables import Id
-from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.ddl import filled_name
-from tracker.core.items.rows import side_rows
-
-AT_ONCE = 2_000  # items
-
-
-def batches(
-    reading: Reading,
-    tracker: Tracker,
-    fields: Sequence[BoundField],
-    clause: ColumnElement[bool] | None = None,
-) -> Iterator[list[Item]]:
-    """Yield all items of a tracker, those in the trash too, with some fields; in the order of their numbers."""
-    last = 0
-    while items := batch(reading, tracker, fields, after=last, clause=clause):
-        yield items
-        last = items[-1].id
-
-
-def batch(
-    reading: Reading,
-    tracker: Tracker,
-    fields: Sequence[BoundField],
-    *,
-    after: int = 0,
-    clause: ColumnElement[bool] | None = None,
-) -> list[Item]:
-    """Return the next items after a number; in a `ChangeSet` they are held until it ends."""
-    rows = RowReader(reading, tracker, fields, tracker.table, masking=False)
-    items = tracker.table
-    found = (
-        select(*rows.columns)
-        .where(items.c.id > after, true() if clause is None else clause, clauses.as_system(tracker))
-        .order_by(items.c.id)
-        .limit(AT_ONCE)
-    )
-    if reading.dialect == "postgresql" and isinstance(reading, ChangeSet):
-        found = found.with_for_update(key_share=True)
-    return rows.items(reading, reading.execute(found).all())
+from tracker.core.items.rows import side_json, side_rows
+from tracker.core.items.write import record_many
 
 
 def filled(field: BoundField) -> TableClause:
@@ -141,3 +103,38 @@ def _note(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mappin
     again = made.on_conflict_do_update(index_elements=["item_id"], set_={"version": made.excluded.version})
     noted = again.from_select(["item_id", "version"], versions, include_defaults=False)
     change.execute(noted, given(change, values))
+
+
+def carry(
+    change: ChangeSet,
+    tracker: Tracker,
+    field: BoundField,
+    written: Mapping[int, tuple[Any, Any]],
+    *,
+    versions: Mapping[int, int],
+) -> None:
+    """Give items another value of a field, each with a revision: what it had, and what it has.
+
+    The engine's own: the field is turned back for all items, whoever may see them.
+    """
+    write(
+        change, tracker, field, dict.fromkeys(written)
+    )  # first none: two may change places in a unique field
+    write(change, tracker, field, {item_id: new for item_id, (_old, new) in written.items()})
+    table = tracker.table
+    here = and_(table.c.id == bindparam("at"), clauses.as_system(tracker))
+    raised = update(table).where(here).values(version=table.c.version + 1, changed_cs=change.id)
+    change.execute(raised, [{"at": item_id} for item_id in written])
+    record_many(
+        change,
+        tracker,
+        [(item_id, versions[item_id] + 1, _diff(field, old, new)) for item_id, (old, new) in written.items()],
+    )
+    change.counts[tracker.id].changed += len(written)
+
+
+def _diff(field: BoundField, old: Any, new: Any) -> dict[str, list[Any]]:
+    if field.many:
+        return {field.definition.column: [side_json(field, old), side_json(field, new)]}
+    pairs = zip(field.columns, field.dump(old), field.dump(new), strict=True)
+    return {each.name: [each.storage.to_json(then), each.storage.to_json(now)] for each, then, now in pairs}

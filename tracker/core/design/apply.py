@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -51,7 +51,7 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
 def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
     """Turn the steps of a change set back, last first; return sentences for those that cannot be.
 
-    A step is left alone when its definition was changed again since.
+    A step is left alone when what it changed was changed again since; other entries of the definition stay as they are.
     """
     table = tables.step
     rows = change.execute(
@@ -67,7 +67,7 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
             select(tables.definition).where(tables.definition.c.id == row.definition_id)
         ).one()
         now = None if held.dropped_cs is not None else held.body
-        if now != row.after or (row.key_after is not None and held.key != row.key_after):
+        if not _stands(row, now) or (row.key_after is not None and held.key != row.key_after):
             conflicts.append(f"{row.kind} {held.key} was changed again since.")
             continue
         if row.before is not None and row.after is None and _key_taken(change, held, held.key):
@@ -84,11 +84,35 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
             continue
         kinds.append(row.kind)
         path = f"-.{row.key_before}" if row.kind in CHILD_KINDS else row.key_before or ""
-        back = Step(row.kind, path, row.after, row.before, was=row.key_after or "")
+        back = Step(row.kind, path, now, _restored(row, now), was=row.key_after or "")
         _write(change, row.definition_id, back)
     if kinds:
         _rebuild(change, old, kinds)
     return conflicts
+
+
+def _changed(row: Any) -> set[str]:
+    """Return the entries of a definition that a step changed; it changed all of one that came or went."""
+    return {
+        name for name in row.before.keys() | row.after.keys() if row.before.get(name) != row.after.get(name)
+    }
+
+
+def _stands(row: Any, now: Mapping[str, Any] | None) -> bool:
+    """Say whether what a step changed is still as the step left it."""
+    if now is None or row.before is None or row.after is None:
+        return bool(now == row.after)
+    return all(now.get(name) == row.after.get(name) for name in _changed(row))
+
+
+def _restored(row: Any, now: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the body of a definition with what a step changed turned back."""
+    if now is None or row.before is None or row.after is None:
+        before: Mapping[str, Any] | None = row.before
+        return before
+    changed = _changed(row)
+    kept = {name: value for name, value in now.items() if name not in changed}
+    return kept | {name: row.before[name] for name in changed if name in row.before}
 
 
 def _key_taken(change: ChangeSet, held: Any, key: str) -> bool:
@@ -107,18 +131,17 @@ def _key_taken(change: ChangeSet, held: Any, key: str) -> bool:
 
 def _holds_values(change: ChangeSet, old: Trackers, field_id: int) -> bool:
     """Say whether live items have values in a field."""
-    for tracker in old.by_id.values():
-        field = next((each for each in tracker.all_fields.values() if each.id == field_id), None)
-        if field is None or field.computed:
-            continue
-        table = tracker.table
-        held = select(table.c.id).where(table.c.deleted_cs.is_(None), as_system(tracker))
-        if field.many:
-            held = held.where(table.c.id.in_(select(field.side.c.item_id)))
-        else:
-            held = held.where(table.c[field.main.name].is_not(None))
-        return change.execute(held.limit(1)).first() is not None
-    return False
+    found = old.owner_of(field_id)
+    if found is None or found[1].computed:
+        return False
+    tracker, field = found
+    table = tracker.table
+    held = select(table.c.id).where(table.c.deleted_cs.is_(None), as_system(tracker))
+    if field.many:
+        held = held.where(table.c.id.in_(select(field.side.c.item_id)))
+    else:
+        held = held.where(table.c[field.main.name].is_not(None))
+    return change.execute(held.limit(1)).first() is not None
 
 
 def _holds_items(change: ChangeSet, tracker: Tracker) -> bool:

@@ -330,6 +330,14 @@ class Trackers:
         ]
         return cls(design, {each.key: each for each in bound}, {each.id: each for each in bound})
 
+    def owner_of(self, field_id: int) -> tuple[Tracker, BoundField] | None:
+        """Return the tracker that has the field of that number, and the field; None where none has it."""
+        for tracker in self.by_id.values():
+            for each in tracker.all_fields.values():
+                if each.id == field_id:
+                    return tracker, each
+        return None
+
     @property
     def live(self) -> list[Tracker]:
         """Those that are not retired, in the order of the menu."""

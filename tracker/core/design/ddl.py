@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text
+from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
@@ -40,6 +40,7 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
     for field in new.sides:
         if field.definition.column not in there:
             _create_side(change, new, field)
+    _note_left(change, old, new)
     _note_columns(change, new, there)
     _alter_indexes(change, _indexes(change, old) if old else {}, _indexes(change, new))
     for field in new.stored if old else ():
@@ -48,7 +49,13 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
 
 
 def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
-    """Make the columns, or the side table, that a field of another type will have, and a table of what is filled."""
+    """Make the columns, or the side table, that a field of another type will have, and a table of what is filled.
+
+    Its indexes are made too, so that nobody waits for them at the end; but not a unique one, which items may meet
+    on their way.
+
+    :param tracker: as it will be, with this field.
+    """
     if field.many:
         _create_side(change, tracker, field)
     else:
@@ -62,6 +69,10 @@ def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
         sqlite_with_rowid=True,
     )
     change.execute(CreateTable(filled))
+    column = field.definition.column
+    for name, statement in _indexes(change, tracker).items():
+        if name in (f"ix_{column}", f"ix_{column}_to"):
+            change.execute(text(statement))
 
 
 def drop_filled(change: ChangeSet, field: BoundField) -> None:
@@ -142,6 +153,17 @@ def _note_columns(change: ChangeSet, tracker: Tracker, there: set[str]) -> None:
             _note_column(change, tracker, field)
 
 
+def _note_left(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
+    """Note by which options the values of a column are read that a field leaves for another."""
+    table = tables.field_column
+    for field in new.all_fields.values():
+        before = old.all_fields.get(field.key) if old else None
+        if before is None or before.definition.column in ("", field.definition.column):
+            continue
+        left = update(table).where(table.c.column == before.definition.column)
+        change.execute(left.values(options=dict(before.definition.options), to_cs=change.id))
+
+
 def _note_column(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
     row = {
         "column": field.definition.column,
@@ -185,7 +207,7 @@ def _indexes(change: ChangeSet, tracker: Tracker) -> dict[str, str]:
             which, item = field.type.to_any
             wanted[f"ix_{name}_to"] = f"({parts[item]}, {parts[which]}, id){live}"
     return {
-        name: f"CREATE {'UNIQUE ' if name.startswith('uq') else ''}INDEX {name} ON {table} {rest}"
+        name: f"CREATE {'UNIQUE ' if name.startswith('uq') else ''}INDEX IF NOT EXISTS {name} ON {table} {rest}"
         for name, rest in wanted.items()
     }
 

@@ -8,15 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from tracker.core.access import clauses
 from tracker.core.access.rights import require, require_fields
 from tracker.core.ask import search
 from tracker.core.ask.query import Query, ask, open_to
-from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Physical, Tracker
 from tracker.core.items import judge
+from tracker.core.items.batches import batches
 from tracker.core.items.judge import Refusals
 from tracker.core.items.unique import already_used
 from tracker.core.items.write import change_item
@@ -234,21 +233,8 @@ def reindex_items(
 
     Each batch is held before it is read: words of what someone saves meanwhile are never overwritten by older ones.
     """
-    table, last, done = tracker.table, 0, 0
-    reader = RowReader(change, tracker, search.searched_fields(tracker), table, masking=False)
-    while True:
-        reading = (
-            select(*reader.columns)
-            .where(table.c.id > last, clause, clauses.as_system(tracker))
-            .order_by(table.c.id)
-            .limit(batch)
-        )
-        if change.dialect == "postgresql":
-            reading = reading.with_for_update(key_share=True)
-        found = change.execute(reading).all()
-        items = reader.items(change, found)
-        if items:
-            search.write_documents(change, tracker, {item.id: item.values for item in items})
-            last, done = items[-1].id, done + len(items)
-        if len(found) < batch:
-            return done
+    done = 0
+    for items in batches(change, tracker, search.searched_fields(tracker), clause, size=batch):
+        search.write_documents(change, tracker, {item.id: item.values for item in items})
+        done += len(items)
+    return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +17,8 @@ from tracker.core.items.judge import Refusals
 from tracker.core.vault.index import blind_many
 from tracker.errors import Invalid
 from tracker.i18n import Message, _
+
+AT_ONCE = 2_000  # values of one query
 
 
 def refuse_duplicates(
@@ -37,6 +39,31 @@ def refuse_duplicates(
             if value in taken:
                 refusals.add(index, key, used(each))
             taken.add(value)
+
+
+def held_by_others(
+    change: ChangeSet,
+    tracker: Tracker,
+    field: BoundField,
+    wanted: Mapping[int, Any],
+    *,
+    moving: Collection[int],
+) -> list[int]:
+    """Return those of the items that want a value which a live item has, or an earlier one of them wants too.
+
+    :param moving: items that give their own values up.
+    """
+    name = field.compared.name
+    compared = dict(zip(wanted, _compared(change, field, list(wanted.values())), strict=True))
+    table = tracker.table
+    owners: dict[Any, int] = {}
+    for start in range(0, len(compared), AT_ONCE):
+        part = list(compared.values())[start : start + AT_ONCE]
+        live = (table.c[name].in_(part), table.c.deleted_cs.is_(None), as_system(tracker))
+        for row in change.execute(select(table.c.id, table.c[name].label("held")).where(*live)):
+            if row.id not in moving:
+                owners[row.held] = row.id
+    return [item_id for item_id, value in compared.items() if owners.setdefault(value, item_id) != item_id]
 
 
 def used(field: BoundField) -> Message:
@@ -78,8 +105,8 @@ def _taken(change: ChangeSet, tracker: Tracker, field: BoundField, wanted: set[A
     name = field.columns[-1].name if field.blind else field.compared.name
     found: set[Any] = set()
     asked = list(wanted)
-    for start in range(0, len(asked), 2000):
-        part = asked[start : start + 2000]
+    for start in range(0, len(asked), AT_ONCE):
+        part = asked[start : start + AT_ONCE]
         held = select(table.c[name]).where(
             table.c[name].in_(part), table.c.deleted_cs.is_(None), as_system(tracker)
         )

@@ -244,15 +244,20 @@ def record(
     change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]
 ) -> None:
     """Keep what a change did to an item: {physical column: [old, new]} in JSON forms."""
+    record_many(change, tracker, [(item_id, version, diff)])
+
+
+def record_many(
+    change: ChangeSet, tracker: Tracker, revisions: Sequence[tuple[int, int, Mapping[str, Any]]]
+) -> None:
+    """Keep what a change did to several items: number, version afterwards, and diff of each."""
+    rows_of = {"tracker_id": tracker.id, "change_set_id": change.id}
     change.execute(
         _NEW_REVISION,
-        {
-            "tracker_id": tracker.id,
-            "item_id": item_id,
-            "version": version,
-            "change_set_id": change.id,
-            "diff": dict(diff),
-        },
+        [
+            {**rows_of, "item_id": item_id, "version": version, "diff": dict(diff)}
+            for item_id, version, diff in revisions
+        ],
     )
 
 
