@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from timeline_ground import NONE, applied, planned
+from timeline_ground import CLUB, NONE, applied, planned
 
 
 def test_applying_brings_the_tracker_once_with_rights_for_those_who_comment(workspace, ground):
@@ -63,3 +63,24 @@ def test_a_field_that_notes_need_is_put_back_and_edits_stay(workspace, ground):
 
 def test_no_tracker_comes_without_the_behavior(workspace):
     assert "timeline_note" not in {step.path for step in planned(workspace, NONE).design.steps}
+
+
+OPEN = 'profile: open\ntitle: Open\ntrackers:\n  timeline_note: {extends: true, within: "TRUE"}\n'
+LEFT_OUT = OPEN.replace(', within: "TRUE"', "")
+
+
+def test_notes_are_opened_by_an_expression_and_never_by_leaving_it_out(workspace, club):
+    own = club.ground.design().tracker("timeline_note").within
+    club.keep(club.staff, seen_by="me")
+
+    def within(text):
+        applied(workspace, text)
+        return club.ground.design().tracker("timeline_note").within
+
+    club.ground.configure(replace(club.ground.design().tracker("timeline_note"), within=""))
+    assert within(CLUB) == own
+    assert club.seen(club.other) == []
+    assert within(OPEN) == within(CLUB) == "TRUE"
+    assert club.seen(club.other) == ["Hello"]
+    assert within(LEFT_OUT) == own
+    assert club.seen(club.other) == []

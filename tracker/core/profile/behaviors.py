@@ -22,8 +22,10 @@ LAST = 1000  # in the menu: behind the trackers that people made
 def with_behaviors(workspace: Workspace, before: Design, after: Design) -> Design:
     """Return a design that is about to be applied, with the trackers and fields of its behaviors as it needs them.
 
-    A tracker that opts in gets the fields of the behavior that it lacks; they stay when it opts out. A tracker that is there stays as admins made it; only fields that the behavior needs are put back. Rights
-    are given to a group once, when it comes to have the action that they go with.
+    A tracker that opts in gets the fields of the behavior that it lacks; they stay when it opts out. A tracker that
+    is there stays as admins made it; only fields that the behavior needs are put back, and what it is within where
+    that is empty: `TRUE` opens what is private, leaving it out does not. Rights are given to a group once, when it
+    comes to have the action that they go with.
 
     :param before: the design of the moment.
     :raises ProfileError: a plugin's definitions are wrong.
