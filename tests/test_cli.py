@@ -16,7 +16,7 @@ ISSUE = (
     "line, paragraph, integer, decimal, money, yes_no, choice, choices, tags, status, date, moment, emails, phones, url, "
     "address, country, language, link, links, back_links, lookup, count, rollup, formula, autonumber, user, group, file, "
     "iban, secret, percent, rating, time, duration, "
-    "markdown, code, category, person_name, color, heading, help"
+    "markdown, code, category, person_name, color, heading, help, files"
 )
 
 

@@ -29,7 +29,7 @@ from tracker.fields.text import Line, Paragraph
 
 
 def test_all_types_of_the_first_set_are_there():
-    names = """heading help color person_name line paragraph markdown code category integer decimal money percent rating yes_no choice choices tags status date moment time duration emails phones
+    names = """files heading help color person_name line paragraph markdown code category integer decimal money percent rating yes_no choice choices tags status date moment time duration emails phones
     url address country language link links back_links lookup count rollup formula autonumber user group file
     iban secret"""
     assert sorted(TYPES) == sorted(names.split())

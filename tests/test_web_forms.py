@@ -19,7 +19,7 @@ from tracker.web.forms.because import asked_because
 from tracker.web.forms.form import ItemForm
 from tracker.web.forms.inputs import look_of
 
-SKIPPED = {"file", "autonumber"}
+SKIPPED = {"file", "files", "autonumber"}
 WRITTEN = [cls for cls in BUILTIN if not (cls.computed or cls.layout) and cls.name not in SKIPPED]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import time, timedelta
 from html import unescape
@@ -10,7 +11,8 @@ import pytest
 from types_ground import NOTES, add_venues
 from web_ground import text_of, values_of
 
-from tracker.errors import Unknown
+from tracker.core.language.operators import operators_for
+from tracker.errors import Invalid, Unknown
 
 VENUE = "/t/venue"
 
@@ -174,3 +176,62 @@ def test_a_heading_has_no_rules_in_the_design(admin, hall):
     assert "What it says" in page
     assert "Must be filled in" not in page
     assert "Ask only when" not in page
+
+
+# -- several files ----------------------------------------------------------------------------------
+
+
+def with_files(browser, address, *names, **values):
+    sent = {"v.plans": [(io.BytesIO(name.encode()), name, "text/plain") for name in names], **values}
+    return browser.post(address, sent, content_type="multipart/form-data")
+
+
+@pytest.fixture
+def planned(admin, hall):
+    """Return the number of a venue with two plans."""
+    answer = with_files(admin, f"{VENUE}/new", "ground.txt", "roof.txt", **{"v.name": "Barn"})
+    assert answer.status_code == 303, answer.text
+    return int(answer.location.rpartition("/")[2])
+
+
+def test_several_files_are_named_on_page_and_list_and_each_comes_back(admin, web_ground, planned):
+    ground, roof = values_of(web_ground, planned, "venue")["plans"]
+    for address in (f"{VENUE}/{planned}", f"{VENUE}?columns=plans&q=Barn"):
+        page = admin.get(address).text
+        for number, name in ((ground, "ground.txt"), (roof, "roof.txt")):
+            assert f'href="{VENUE}/{planned}/file/plans/{number}"' in page
+            assert name in page
+
+    assert admin.get(f"{VENUE}/{planned}/file/plans/{roof}").data == b"roof.txt"
+    assert admin.get(f"{VENUE}/{planned}/file/plans").status_code == 404
+    assert admin.get(f"{VENUE}/{planned}/file/plans/{roof + 1}").status_code == 404
+    assert admin.get(f"{VENUE}/1/file/plans/{roof}").status_code == 404, "another item does not hold it"
+
+
+def test_files_are_added_behind_those_that_stay_and_removed_one_by_one(admin, web_ground, planned):
+    ground, roof = values_of(web_ground, planned, "venue")["plans"]
+    unchanged = admin.post(f"{VENUE}/{planned}", {"v.name": "Barn", "v.plans": "", "version": "1"})
+    assert unchanged.status_code == 303
+    assert values_of(web_ground, planned, "venue")["plans"] == (ground, roof)
+
+    more = with_files(
+        admin, f"{VENUE}/{planned}", "attic.txt", **{"v.plans.remove": str(ground), "version": "1"}
+    )
+    assert more.status_code == 303, more.text
+    kept = values_of(web_ground, planned, "venue")["plans"]
+    assert kept[0] == roof
+    assert len(kept) == 2
+    assert admin.get(f"{VENUE}/{planned}/file/plans/{ground}").status_code == 404
+    assert "attic.txt" in text_of(admin.get(f"{VENUE}/{planned}/history"))
+
+    none = {"v.plans": "", "v.plans.remove": [str(each) for each in kept], "version": "2"}
+    assert admin.post(f"{VENUE}/{planned}", none).status_code == 303
+    assert values_of(web_ground, planned, "venue")["plans"] is None
+
+
+def test_a_file_of_another_item_cannot_be_taken_by_its_number(admin, web_ground, planned):
+    taken = values_of(web_ground, planned, "venue")["plans"]
+    tracker = web_ground.tracker("venue")
+    with pytest.raises(Invalid, match="is not there"):
+        web_ground.change("venue", 1, plans=list(taken))
+    assert [each.name for each in operators_for(tracker.field("plans"))] == ["empty", "not_empty"]

@@ -55,6 +55,7 @@ def venue() -> TrackerDef:
         field("tone", "color", label="Colour on the map"),
         field("directions", "markdown"),
         field("script", "code", options={"language": "python"}),
+        field("plans", "files"),
         field("nothing", "heading", label="Nothing below"),
         title="Venues",
         title_one="Venue",

@@ -16,7 +16,7 @@ from tracker.fields.links import Link, Links
 from tracker.fields.markup import Code, Markdown
 from tracker.fields.names import PersonName
 from tracker.fields.numbers import Decimal, Integer, Money, YesNo
-from tracker.fields.people import Autonumber, File, Group, User
+from tracker.fields.people import Autonumber, File, Files, Group, User
 from tracker.fields.scores import Percent, Rating
 from tracker.fields.secrets import Iban, Secret
 from tracker.fields.text import Line, Paragraph
@@ -29,7 +29,7 @@ BUILTIN: tuple[type[FieldType], ...] = (
     *(Date, Moment, TimeOfDay, Duration),
     *(PersonName, Emails, Phones, Url, AddressField, Country, Language),
     *(Link, Links, BackLinks, Lookup, Count, Rollup, Formula),
-    *(Autonumber, User, Group, File),
+    *(Autonumber, User, Group, File, Files),
     *(Iban, Secret),
     *(Heading, Help),
 )

@@ -1,4 +1,4 @@
-"""People, numbers the engine gives, and files: user, group, autonumber, file."""
+"""People, numbers the engine gives, and files: user, group, autonumber, file, files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from marshmallow import fields, validate
 
 from tracker.errors import Invalid
-from tracker.fields.base import Control, FieldType, Kind, Part, refuse_type
+from tracker.fields.base import Control, FieldType, Kind, Part, TextDialect, refuse_type
 from tracker.fields.folding import fold
-from tracker.fields.links import Referring
+from tracker.fields.links import Referring, id_of
+from tracker.fields.many import ManyValued
 from tracker.fields.options import OptionsSchema, Range, WholeNumber
 from tracker.fields.storage import Storage, Stored
 from tracker.fields.text import line_of, plain
-from tracker.i18n import _
+from tracker.i18n import Reader, _
 
 
 class User(Referring):
@@ -63,6 +64,38 @@ class File(Referring):
 
     def control(self) -> Control:
         return Control("file")
+
+
+class Files(ManyValued):
+    """Any number of stored files, in the order in which they were added."""
+
+    name = "files"
+    label = _("Files")
+    about = _("Documents or pictures, as many as there are.")
+    icon = "files"
+    group = "Files"
+    kind = Kind.REF
+    refers = "file"
+    encryptable = False  # what is sealed cannot be joined
+    importable = False
+    most = 100
+    good = ([12, 13], "#12; 13", [{"id": 12}], None)
+    bad = {0: "type", (0,): "type", ("Ada",): "type", (True,): "type", (2**63,): "type"}
+
+    def columns(self) -> tuple[Part, ...]:
+        return (Part("", Storage.INTEGER),)
+
+    def element(self, raw: Any, dialect: TextDialect) -> int:
+        return id_of(raw, _("Give the number of a stored file."))
+
+    def element_json(self, element: int) -> int:
+        return element
+
+    def element_format(self, element: int, reader: Reader) -> str:
+        return f"#{element}"
+
+    def control(self) -> Control:
+        return Control("files")
 
 
 _RUN = 10**12  # numbers of one year, in the column that sorts

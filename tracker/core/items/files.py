@@ -110,15 +110,19 @@ def keep(change: ChangeSet, landed: Landed) -> int:
     return int(change.execute(made, row).scalar_one())
 
 
-def stored_file(reading: Reading, tracker: Tracker, item_id: int, key: str) -> StoredFile:
+def stored_file(
+    reading: Reading, tracker: Tracker, item_id: int, key: str, *, number: int | None = None
+) -> StoredFile:
     """Return the file that an item holds in a field.
 
+    :param number: which one, of a field of several files.
     :raises Unknown: the field does not exist for the actor.
     :raises NotFound: the item is not open to the actor, or holds no file there.
     """
     field = readable_field(reading, tracker, key)
     item = get_item(reading, tracker, item_id, fields=[field])
-    file_id = item.values[key]
+    value = item.values[key]
+    file_id = (number if number in (value or ()) else None) if field.many else value
     if field.refers != "file" or file_id is None:
         raise NotFound(field.label, item_id)
     row = reading.execute(select(tables.file).where(tables.file.c.id == file_id)).one()

@@ -163,14 +163,22 @@ def check_steps(
 
 
 def check_references(
-    change: ChangeSet, tracker: Tracker, items: Sequence[Values], refusals: Refusals
+    change: ChangeSet,
+    tracker: Tracker,
+    items: Sequence[Values],
+    refusals: Refusals,
+    *,
+    held: Sequence[Values] = (),
 ) -> None:
-    """Refuse links to items, people, groups or files that are not there for the actor; one query a field."""
+    """Refuse links to items, people, groups or files that are not there for the actor; one query a field.
+
+    :param held: what each item held before; the files among that stay, whenever they came.
+    """
     for key, each in tracker.fields.items():
         if not each.refers or each.computed:
             continue
         asked = {
-            index: _targets(each, values[key])
+            index: _targets(each, values[key]) - (_files(each, held[index].get(key)) if held else set())
             for index, values in enumerate(items)
             if values.get(key) is not None
         }
@@ -187,6 +195,10 @@ def _targets(field: BoundField, value: Any) -> set[int]:
     if not field.type.many:
         return {value}
     return {getattr(element, "target", element) for element in value}
+
+
+def _files(field: BoundField, value: Any) -> set[int]:
+    return _targets(field, value) if field.refers == "file" and value is not None else set()
 
 
 def _there(change: ChangeSet, field: BoundField, wanted: set[int]) -> set[int]:

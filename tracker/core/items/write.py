@@ -134,7 +134,8 @@ def change_item(
     merged = {**old.values, **values}
     judge.check_steps(change, tracker, old.values, values, refusals=refusals)
     judge.require_filled(change, tracker, [merged], refusals, only=set(values))
-    judge.check_references(change, tracker, [_changed_only(old.values, values)], refusals)
+    changed = _changed_only(old.values, values)
+    judge.check_references(change, tracker, [changed], refusals, held=[old.values])
     passed = dict(values)
     pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals=refusals)
     _judge_again(change, tracker, [merged], [{**old.values, **passed}], refusals=refusals)
@@ -206,7 +207,7 @@ def _judge_again(
         changed = {key: value for key, value in now.items() if key not in then or value != then[key]}
         again = Refusals()
         judge.require_filled(change, tracker, [now], again, only=set(changed))
-        judge.check_references(change, tracker, [changed], again)
+        judge.check_references(change, tracker, [changed], again, held=[then])
         for key, sentences in again.by_index.get(0, {}).items():
             for sentence in sentences:
                 refusals.add(index, key, sentence)

@@ -330,6 +330,8 @@ def operators_for(field: BoundField) -> Sequence[Operator]:
     """Return the operators that a field understands, in the order in which a form offers them."""
     if field.sealed:
         return (IS, *_ENDS) if field.blind else _ENDS
+    if field.refers == "file":
+        return _ENDS  # nobody knows the number of a file
     return OPERATORS.get((field.kind, field.many), _ENDS)
 
 

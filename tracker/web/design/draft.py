@@ -141,7 +141,7 @@ class FieldDraft:
         if self.bound.computed or self.bound.generated or not draws(self.bound):
             return
         self.preview = self._control("preview.", None, None)
-        no_default = self.bound.type.control().widget in ("items", "file")
+        no_default = self.bound.type.control().widget in ("items", "file", "files")
         if self.bound.sealed or no_default or issubclass(self.cls, Status):
             return
         held = None

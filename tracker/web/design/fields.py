@@ -50,6 +50,7 @@ SAMPLES = {
     "duration": "1 hr 30 min",
     "heading": "How to reach them",
     "help": "Ask before you note a diet.",
+    "files": "statutes.pdf, minutes.odt",
     "back_links": "All memberships of a person",
     "lookup": "The town of the household",
     "count": "3 memberships",

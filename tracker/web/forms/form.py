@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,21 +212,24 @@ class ItemForm(BaseForm):
         return bool(self._uploads())
 
     @property
-    def chosen(self) -> dict[str, FileStorage]:
+    def chosen(self) -> dict[str, Sequence[FileStorage]]:
         """The files that came along for fields that are asked for, by key."""
-        found = {each.short_name: each.chosen for each in self._uploads() if each.chosen is not None}
-        return {key: file for key, file in found.items() if key not in self.hidden}
+        found = {each.short_name: each.chosen for each in self._uploads() if each.chosen}
+        return {key: files for key, files in found.items() if key not in self.hidden}
 
-    def land(self, workspace: Workspace) -> dict[str, Landed]:
+    def land(self, workspace: Workspace) -> dict[str, list[Landed]]:
         """Write the files that came along to the disk and return what landed; no transaction is open.
 
         :raises Invalid: one is too large; the others stay on the disk, named by nobody, until they are swept.
         """
-        landed: dict[str, Landed] = {}
+        landed: dict[str, list[Landed]] = {}
         refused: dict[str, list[Message]] = {}
-        for key, file in self.chosen.items():
+        for key, files in self.chosen.items():
             try:
-                landed[key] = land(workspace, file.filename or "", file.stream, media_type=file.mimetype)
+                landed[key] = [
+                    land(workspace, each.filename or "", each.stream, media_type=each.mimetype)
+                    for each in files
+                ]
             except Invalid as error:
                 refused[key] = [error.message]
         if refused:

@@ -205,7 +205,8 @@ class Rows(OneOf):
 class Upload(Input):
     """A file. What is stored stays unless another is chosen or the box to remove it is ticked; `shown` is its name."""
 
-    chosen: FileStorage | None = None
+    chosen: Sequence[FileStorage] = ()
+    remaining: tuple[int, ...] = ()  # of several files, the numbers of those that stay
     most = LARGEST >> 20  # megabytes
 
     def take(self, formdata: Any) -> None:
@@ -216,9 +217,28 @@ class Upload(Input):
         self.kept = self.object_data is not None
         self.present = self.name in formdata or self.name in files
         self.cleared = bool(formdata.get(f"{self.name}.clear"))
-        self.chosen = next((each for each in files.getlist(self.name) if each.filename), None)
-        if self.chosen is None and (self.cleared or not self.kept):
+        self.chosen = [each for each in files.getlist(self.name) if each.filename][:1]
+        if not self.chosen and (self.cleared or not self.kept):
             self.sent, self.raw = self.present or self.cleared, ""
+
+
+class Uploads(Upload):
+    """Several files. Those that are stored stay unless their boxes are ticked; `shown` has numbers and names."""
+
+    removed: frozenset[str] = frozenset()
+
+    def shape(self, data: Any) -> Any:
+        return [(each, f"#{each}") for each in data or ()]
+
+    def choose(self, formdata: Any, files: Any) -> None:
+        held = tuple(self.object_data or ())
+        self.kept = bool(held)
+        self.removed = frozenset(formdata.getlist(f"{self.name}.remove"))
+        self.present = self.name in formdata or self.name in files
+        self.chosen = [each for each in files.getlist(self.name) if each.filename]
+        self.remaining = tuple(each for each in held if str(each) not in self.removed)
+        if not self.chosen and (self.remaining != held or not held):
+            self.sent, self.raw = self.present or self.kept, [str(each) for each in self.remaining]
 
 
 LOOKS: Mapping[str, type[Input]] = {
@@ -233,6 +253,7 @@ LOOKS: Mapping[str, type[Input]] = {
     "tags": Texts,
     "parts": Parts,
     "file": Upload,
+    "files": Uploads,
 }
 
 

@@ -50,7 +50,7 @@ def make_input(reading: Reading, bound: BoundField) -> Any:
 
 def form_data(bound: BoundField, value: Any, dialect: TextDialect) -> Any:
     """Return what a control shows for a stored value; of a sealed one only that there is one."""
-    if value is None or bound.sealed or bound.type.control().widget == "file":
+    if value is None or bound.sealed or bound.type.control().widget in ("file", "files"):
         return value
     if bound.type.control().widget == "items":
         return bound.type.to_json(value)
@@ -80,6 +80,9 @@ def offer(reading: Reading, field: Input, bound: BoundField, value: Any) -> None
     if widget == "file":
         field.kept = value is not None
         field.shown = file_names(reading, {value}).get(value, "") if field.kept else ""
+    if widget == "files":
+        known = file_names(reading, set(value or ()))
+        field.shown = [(each, known.get(each, f"#{each}")) for each in value or ()]
     if field.look == "select" and not field.optional:
         field.choices = list(field.choices)
 

@@ -19,6 +19,7 @@ from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, Tracke
 from tracker.i18n import _
 from tracker.web.asking import body, changing
 from tracker.web.forms.form import ItemForm
+from tracker.web.forms.inputs import Upload
 from tracker.web.items import ITEM, bp, conflict
 from tracker.web.items.page import item_page
 from tracker.web.showing import is_partial, to_item
@@ -50,7 +51,7 @@ def create(name: str) -> ResponseReturnValue:
         placing = form.ownership.placing()
         landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
-            values |= _kept(change, landed)
+            values |= _kept(change, form, landed)
             made = create_item(change, tracker, values, placing=placing)
             done = change.id
     except (NotFound, Unknown):
@@ -86,7 +87,7 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
         placing = form.ownership.placing()
         landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
-            values |= _kept(change, landed)
+            values |= _kept(change, form, landed)
             change_item(change, tracker, item_id, values=values, version=form.version, placing=placing)
             done = change.id if change.written else None
     except Stale:
@@ -99,9 +100,20 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
     return redirect(to_item(name, item_id), 303)
 
 
-def _kept(change: ChangeSet, landed: dict[str, Landed]) -> dict[str, int]:
-    """Name the files that landed, and return their numbers by field."""
-    return {key: keep(change, each) for key, each in landed.items()}
+def _kept(change: ChangeSet, form: ItemForm, landed: dict[str, list[Landed]]) -> dict[str, Any]:
+    """Name the files that landed, and return their numbers by field; of several, behind those that stay."""
+    found: dict[str, Any] = {}
+    for key, files in landed.items():
+        numbers = [keep(change, each) for each in files]
+        upload = form.inputs[key]
+        assert isinstance(upload, Upload)
+        try:
+            found[key] = (
+                form.bound[key].judge([*upload.remaining, *numbers]) if form.bound[key].many else numbers[0]
+            )
+        except Invalid as error:
+            raise Invalid.of({key: [error.message]}) from error
+    return found
 
 
 def _conflict(tracker: Tracker, item_id: int, title: str, *, lost: list[str]) -> ResponseReturnValue:

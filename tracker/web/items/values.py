@@ -58,7 +58,7 @@ class Names:
         :param unseen: say that it refers to what the reader may not view; otherwise there is nothing of it.
         """
         if field.refers == "file" and not field.computed:
-            return file_link(self._known.get(("file", ""), {}).get(value, f"#{value}"), at, field.key)
+            return file_links(self._known.get(("file", ""), {}), value, at, field.key)
         if field.refers in REFERRING and not field.computed:
             elements = value if isinstance(value, (tuple, list)) else (value,)
             found = [self._reference(field, each) for each in elements]
@@ -91,8 +91,15 @@ def not_open(n: int) -> Markup:
     return Markup('<span class="tk-3">{}</span>').format(str(words))
 
 
-def file_link(name: str, at: str, key: str) -> Markup:
-    """Return a file's name; as a link where the item that holds it has an address."""
+def file_links(known: Mapping[int, str], value: Any, at: str, key: str) -> Markup:
+    """Return the names of a field's file or files; as links where the item that holds them has an address."""
+    if not isinstance(value, (tuple, list)):
+        return _file_link(known.get(value, f"#{value}"), at, key)
+    links = [_file_link(known.get(each, f"#{each}"), at, f"{key}/{each}") for each in value]
+    return Markup('<span class="tk-filelist">{}</span>').format(Markup(" ").join(links))
+
+
+def _file_link(name: str, at: str, key: str) -> Markup:
     mark = assets.icon("paperclip", "s")
     if not at:
         return Markup('<span class="tk-file">{}<bdi>{}</bdi></span>').format(mark, name)

@@ -16,12 +16,12 @@ from tracker.core.ask.names import name_fields, name_of, names
 from tracker.core.ask.page import Page
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import MASK, BoundField, Tracker
+from tracker.core.design.bound import MASK, BoundField, Masked, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.files import file_names
 from tracker.fields.base import Kind
 from tracker.web import assets, words
-from tracker.web.items.values import file_link
+from tracker.web.items.values import file_links
 from tracker.web.showing import is_person_like, to_item
 
 MOST_COLUMNS = 9
@@ -176,8 +176,9 @@ class _Showing:
         )
         self.names = self._names(columns, items)
         files = [each.key for each in columns if each.field.refers == "file" and not each.field.sealed]
-        held = {item.values.get(key) for item in items for key in files} - {None}
-        self.files = file_names(reading, {each for each in held if isinstance(each, int)})
+        values = (item.values.get(key) for item in items for key in files)
+        held = {each for value in values if isinstance(value, (int, tuple)) for each in _ids(value)}
+        self.files = file_names(reading, held)
 
     def cells(self, column: Column, items: Sequence[Item]) -> Cells:
         bound, look = column.field, column.look
@@ -190,11 +191,10 @@ class _Showing:
         return [empty if value is None else start + show(value) + end for value in values]
 
     def _file(self, bound: BoundField, item: Item, start: Markup) -> Markup:
-        file_id = item.values.get(bound.key)
-        if file_id is None:
+        value = item.values.get(bound.key)
+        if value is None or isinstance(value, Masked):
             return start
-        name = self.files.get(file_id, f"#{file_id}")
-        return start + file_link(name, to_item(self.key, item.id), bound.key)
+        return start + file_links(self.files, value, to_item(self.key, item.id), bound.key)
 
     def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
         if bound.sealed or self.mine.level(bound) < READ:
