@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Date, TableClause
 from sqlalchemy.exc import IntegrityError
 
+from tracker.core.base.database import is_too_long, without_values
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.marks import MARK
 from tracker.fields.storage import Moment, moment_text
@@ -22,7 +23,8 @@ def insert_rows(
     """Insert rows of stored values that all name the same columns.
 
     :param marked: the tracker's table whose items they belong to, for the mark.
-    :raises IntegrityError: a unique index refuses one; the transaction is lost on PostgreSQL.
+    :raises IntegrityError: an index refuses one, whose value it has or has no room for; the transaction is lost on
+        PostgreSQL.
     """
     names = list(rows[0])
     mark = f"/*{MARK}:{marked}*/" if marked else f"/*{MARK}*/"
@@ -46,8 +48,11 @@ def _copy(change: ChangeSet, statement: str, rows: Sequence[Sequence[Any]]) -> N
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
-    except dbapi.IntegrityError as error:
-        raise IntegrityError(statement, None, error) from error
+    except dbapi.Error as error:  # the driver's own: nobody made it one of ours
+        without_values(error)
+        if isinstance(error, dbapi.IntegrityError) or is_too_long(error):
+            raise IntegrityError(statement, None, error) from error
+        raise
 
 
 def _as_text(table: TableClause, names: Sequence[str], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

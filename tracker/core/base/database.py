@@ -55,6 +55,19 @@ def is_too_long(error: BaseException | None) -> bool:
     return getattr(said, "sqlstate", None) == _POSTGRES_LIMIT and "index row" in str(said)
 
 
+def without_values(said: BaseException) -> str | None:
+    """Take people's values out of what the driver of PostgreSQL says; return what is left, None where all is.
+
+    The server quotes what it refused: the row in DETAIL, and in its first line the text that is no number.
+    """
+    diag = getattr(said, "diag", None)
+    if diag is None or diag.sqlstate is None:
+        return None
+    text = "the value is refused" if diag.sqlstate.startswith("22") else str(diag.message_primary)
+    said.args = (text,)
+    return text
+
+
 # What fails is told without its parameters: they are people's values, and errors end up in logs.
 _SAME: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "hide_parameters": True}
 
@@ -137,13 +150,10 @@ def _postgresql(url: Any) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def keep_values_out(context: ExceptionContext) -> BaseException | None:
-        # The server quotes what it refused: the row in DETAIL, and in its first line the text that is no number.
         said, told = context.original_exception, context.sqlalchemy_exception
-        diag = getattr(said, "diag", None)
-        if diag is None or diag.sqlstate is None:
+        text = without_values(said)
+        if text is None:
             return None
-        text = "the value is refused" if diag.sqlstate.startswith("22") else str(diag.message_primary)
-        said.args = (text,)
         if told is not None:
             told.args = (f"({type(said).__module__}.{type(said).__name__}) {text}",)
         # A value that an index does not take is refused like one that it has already.

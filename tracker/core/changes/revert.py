@@ -16,6 +16,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import MASKED, rights
@@ -29,6 +30,7 @@ from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
 from tracker.core.items.rows import names_column, side_from_json, side_json, stored_json
 from tracker.core.items.trash import hold, restore_where, trash_where
+from tracker.core.items.unique import already_used
 from tracker.core.items.write import Placing, save_difference
 
 revision = tables.revision
@@ -97,7 +99,10 @@ def _restores(change: ChangeSet) -> ColumnElement[bool]:
 
 
 def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
-    """Give the items that the change set changed their old values back."""
+    """Give the items that the change set changed their old values back.
+
+    :raises Invalid: an index that was made since has no room for one of them.
+    """
     table = tracker.table
     here = and_(revisions_of(tracker, cs, between), not_(_restores(change)))
     columns = _columns_in(change, here)
@@ -117,8 +122,13 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     swapped = swap_diffs(change, tracker, cs, and_(here, plain))
     if swapped:
         free = [name for name in columns if name not in blocked]
-        revert_columns(change, tracker, [name for name in free if not name.startswith("s_")], between=between)
-        revert_lists(change, tracker, [name for name in free if name.startswith("s_")], between=between)
+        try:
+            revert_columns(
+                change, tracker, [name for name in free if not name.startswith("s_")], between=between
+            )
+            revert_lists(change, tracker, [name for name in free if name.startswith("s_")], between=between)
+        except IntegrityError as error:  # an index that is younger has no room for a text
+            raise already_used(tracker, error) from error
         change.counts[tracker.id].changed += swapped
         reindex(change, tracker, set(columns))
     return [conflict for row in rest for conflict in _undo_fields(change, tracker, row, own=own)]

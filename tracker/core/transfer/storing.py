@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracker.core.base.actor import Actor
-from tracker.core.base.database import is_too_long
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import Tracker
@@ -202,13 +201,10 @@ def _create(
     try:
         with change.attempt():
             made = create_items(change, bound.tracker, batch, refusals)
-    except Exception as error:
-        if isinstance(error, REFUSALS) and len(drafts) == 1:
+    except REFUSALS as error:
+        if len(drafts) == 1:
             drafts[0].refuse(error.message)
             return []
-        # Many rows go in by COPY, whose failures are the driver's own; few by INSERT, whose are told by field.
-        if len(drafts) == 1 or not (isinstance(error, REFUSALS) or is_too_long(error)):
-            raise
         half = len(drafts) // 2
         return [
             late
