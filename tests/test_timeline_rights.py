@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tracker.core.ask.names import names
 from tracker.core.ask.page import count, get_item, page, stream
-from tracker.core.ask.query import Query, ids
+from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.changes.contents import contents
 from tracker.core.changes.history import history
@@ -249,7 +249,6 @@ def test_a_note_that_is_only_its_writers_is_on_no_path_of_anybody_elses(club, wh
         for query in (Query(note.key), Query(note.key, text="eyes"), Query(note.key, where="kind = 'call'")):
             assert page(reading, query).items == []
             assert count(reading, query).n == 0
-            assert query_ids(reading, query) == []
         assert names(reading, note, [made.note]) == {}
         assert contents(reading, made.change_set) == []
         for ask in (get_item, history):
@@ -263,10 +262,6 @@ def test_a_note_that_is_only_its_writers_is_on_no_path_of_anybody_elses(club, wh
     undone = undo(club.workspace, club.admin, made.change_set, door="web")
     assert [each.item_id for each in undone.conflicts] == [0]  # something that is not open to them
     assert club.seen(club.staff) == ["for my eyes only"]
-
-
-def query_ids(reading, query):
-    return list(reading.execute(ids(reading, query)).scalars())
 
 
 def test_what_notes_are_within_cannot_be_pulled_away_from_under_them(club):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, select
+from sqlalchemy import ColumnElement, FromClause, and_
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import readable_field, require, shown
@@ -119,12 +119,6 @@ def open_to(
     if action == "view":
         return seen
     return and_(seen, clauses.where(reading, action, tracker, table, form=form))
-
-
-def ids(reading: Reading, query: Query, *, action: str = "view") -> Select[Any]:
-    """Return a SELECT of the ids of a query's items, for set-based statements."""
-    asked = ask(reading, query, form="set", action=action)
-    return select(asked.table.c.id).where(asked.clause)
 
 
 def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundField, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,7 +11,6 @@ from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Masked
 from tracker.core.design.store import trackers
-from tracker.fields.base import FieldType
 from tracker.fields.text import Line
 from tracker.i18n import Reader
 
@@ -40,22 +39,6 @@ def shown_texts(reading: Reading, field: BoundField, items: Sequence[Item]) -> l
             for value, text in zip(values, texts, strict=True)
         ]
     return texts  # type: ignore[return-value]
-
-
-def canonical_texts(field: BoundField, items: Sequence[Item]) -> list[str]:
-    """Return the canonical texts of one column, as exports write them."""
-    text: Callable[[Any], str] = field.type.text
-    key = field.key
-    if type(field.type).text is FieldType.text and not field.sealed:
-        return ["" if (value := item.values[key]) is None else str(value) for item in items]
-    return [
-        ""
-        if (value := item.values[key]) is None
-        else field.text(value)
-        if isinstance(value, Masked)
-        else text(value)
-        for item in items
-    ]
 
 
 def _known(field: BoundField, reader: Reader) -> dict[Any, str]:
