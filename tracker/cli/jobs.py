@@ -28,7 +28,9 @@ def worker(cli: Cli, *, poll: float, quiet: bool) -> None:
     SIGTERM or Ctrl-C finishes the job at hand. Any number of workers may run, on any number of machines.
     """
     from tracker.core.base.worker import run_worker
-    from tracker.core.items.jobs import CHORES, HANDLERS
+    from tracker.core.conversion.jobs import HANDLERS as OF_CONVERSION
+    from tracker.core.items.jobs import CHORES
+    from tracker.core.items.jobs import HANDLERS as OF_ITEMS
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,7 +39,7 @@ def worker(cli: Cli, *, poll: float, quiet: bool) -> None:
     workspace = cli.workspace
     if not quiet:
         click.echo("Working. Ctrl-C stops.", err=True)
-    run_worker(workspace, HANDLERS, stop=stop, poll_s=poll, chores=CHORES)
+    run_worker(workspace, {**OF_ITEMS, **OF_CONVERSION}, stop=stop, poll_s=poll, chores=CHORES)
 
 
 @click.group()

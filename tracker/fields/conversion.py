@@ -81,6 +81,11 @@ def possible(old: FieldType, new: FieldType) -> Message | None:
     return None
 
 
+def convertible(old: FieldType, cls: type[FieldType]) -> bool:
+    """Say whether values can go from a field's type to another, whatever its options."""
+    return possible(old, cls(cls.sample_options)) is None
+
+
 class Conversion:
     """From the values of one field's type to those of another's."""
 

@@ -17,6 +17,7 @@ from tracker.fields.storage import moment_text
 
 KEY = "retyping"  # in the place of a change set
 SWAPPED_AT = "swapped_at"
+STOPPED = "stopped"
 TOUCHED = ("type", "options", "column", "default", "unique")  # what a change of type changes of a definition
 
 
@@ -48,6 +49,29 @@ class Place:
         held = {"field": self.field_id, "before": dict(self.before), "after": dict(self.after)}
         noted = {KEY: {**held, "asked": self.asked.to_json()}, "after": self.reached, "done": self.done}
         change.save_place(noted | (swapped(change) if ended else {}), state="done" if ended else "open")
+
+
+@dataclass(frozen=True)
+class State:
+    """How a change of type stands, for who looks at it."""
+
+    field_id: int
+    ended: bool
+    done: int = 0
+    stopped: bool = False
+    why: str = ""
+
+
+def state_of(reading: Reading, number: int) -> State | None:
+    """Return how a change of type stands; None where a change set is none."""
+    table = tables.change_set
+    row = reading.execute(select(table.c.state, table.c.place).where(table.c.id == number)).first()
+    place: Mapping[str, Any] = (row.place or {}) if row is not None else {}
+    if row is None or not (KEY in place or STOPPED in place):
+        return None
+    if STOPPED in place:
+        return State(place[STOPPED], ended=True, stopped=True, why=place["why"])
+    return State(place[KEY]["field"], ended=row.state != "open", done=place["done"])
 
 
 def open_place(reading: Reading, number: int) -> Place:

@@ -21,7 +21,7 @@ from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.conversion import rows
 from tracker.core.conversion.batch import Converter
-from tracker.core.conversion.place import Place, open_place, open_retypings
+from tracker.core.conversion.place import STOPPED, Place, open_place, open_retypings
 from tracker.core.conversion.retyping import Retyped, Retyping, retyped
 from tracker.core.design import ddl
 from tracker.core.design.apply import apply_plan
@@ -66,8 +66,11 @@ def retype(
     return resume(workspace, actor, number, door=door, report=report)
 
 
-def begin(workspace: Workspace, actor: Actor, asked: Retyping, *, door: Door) -> int:
-    """Make the columns that the field will have, and the change set that is open until `resume` ends it."""
+def begin(workspace: Workspace, actor: Actor, asked: Retyping, *, door: Door, as_job: bool = False) -> int:
+    """Make the columns that the field will have, and the change set that is open until `resume` ends it.
+
+    :param as_job: have a worker do the rest.
+    """
     reason = f"{asked.tracker}.{asked.field}: {asked.type}"
     with workspace.change(actor, door=door, kind="design", designing=True, reason=reason) as change:
         field = retyped(change, asked)
@@ -82,6 +85,8 @@ def begin(workspace: Workspace, actor: Actor, asked: Retyping, *, door: Door) ->
                 )
         ddl.prepare(change, field.then, field.new)
         Place(asked, field.old.id, field.old.definition.body(), field.new.definition.body()).save(change)
+        if as_job:
+            change.queue("retype", {"change_set": change.id})
         return change.id
 
 
@@ -95,12 +100,12 @@ def resume(
     """
     try:
         return _go_on(workspace, actor, number, door=door, report=report)
-    except Refused:
-        stop(workspace, actor, number, door=door)  # going on would only be refused again
+    except Refused as error:
+        stop(workspace, actor, number, door=door, why=str(error))  # going on would only be refused again
         raise
 
 
-def stop(workspace: Workspace, actor: Actor, number: int, *, door: Door) -> None:
+def stop(workspace: Workspace, actor: Actor, number: int, *, door: Door, why: str = "") -> None:
     """End an open change of type: the field stays what it is. Items that were made for links stay; undo takes them.
 
     :raises Unknown: no change set of this number is one that was not ended.
@@ -112,7 +117,7 @@ def stop(workspace: Workspace, actor: Actor, number: int, *, door: Door) -> None
         place = open_place(change, number)
         definition = FieldDef.from_body(place.after, id=place.field_id, key="stopped")
         ddl.drop_filled(change, BoundField(definition, workspace.types))
-        change.save_place({"stopped": place.asked.to_json()}, state="done")
+        change.save_place({STOPPED: place.field_id, "why": why}, state="done")
 
 
 # -- filling ----------------------------------------------------------------------------------

@@ -205,6 +205,7 @@ def _page(draft: FieldDraft, *, plan: Plan | None = None, status: int = 200) -> 
         "design/_beside.html" if is_partial() else "design/field.html",
         draft=draft,
         field=draft.field,
+        may_convert=draft.before is not None and _may_convert(draft),
         tracker=draft.tracker,
         cls=draft.cls,
         groups=draft.design.groups,
@@ -219,6 +220,11 @@ def _page(draft: FieldDraft, *, plan: Plan | None = None, status: int = 200) -> 
         base=version_text(draft.design),
     )
     return page, status
+
+
+def _may_convert(draft: FieldDraft) -> bool:
+    """Say whether a field holds values that could be of another type."""
+    return not (draft.cls.computed or draft.cls.layout or draft.field.encrypted or draft.always_sealed)
 
 
 def gallery(reading: Reading) -> list[tuple[str, list[Tile]]]:
