@@ -10,8 +10,10 @@ from types_ground import SCRIPT, add_venues
 
 from tracker.core.ask.query import Query
 from tracker.core.transfer.export import export_csv
+from tracker.core.transfer.guess import guess_map
 from tracker.core.transfer.mapping import FileMap, To
 from tracker.core.transfer.run import Import, run_import
+from tracker.core.transfer.source import open_source
 
 
 def brought(ground, path, text, mapping):
@@ -72,3 +74,19 @@ def test_a_file_may_write_times_and_names_as_people_do(ground, tmp_path):
     assert (loft["contact"].given, loft["contact"].family, loft["score"]) == ("Grace", "Hopper", 3)
     assert (str(loft["discount"]), yard["opens"], yard["visit"]) == ("12.50", time(14), timedelta(minutes=45))
     assert (yard["sector"], yard["contact"].family, yard["score"]) == ("choirs", "Turing", 2)
+
+
+def test_columns_of_first_and_last_names_are_guessed_to_be_parts_of_the_name(ground, tmp_path):
+    add_venues(ground)
+    path = tmp_path / "venues.csv"
+    path.write_text("Name,First name,Surname,Opens\nLoft,Grace,Hopper,9:15\n", encoding="utf-8")
+    with ground.workspace.read(SYSTEM) as reading:
+        mapping, notes = guess_map(reading, ground.tracker("venue"), open_source(path))
+
+    assert {name: to[0].text for name, to in mapping.columns.items()} == {
+        "Name": "name",
+        "First name": "contact.given",
+        "Surname": "contact.family",
+        "Opens": "opens",
+    }
+    assert notes == []

@@ -70,7 +70,7 @@ def test_a_new_one_is_judged_by_its_types(admin, web_ground, hall):
     for sentence in (
         "There is no time 25:00",
         "“long” is no duration",
-        "“reddish” is no color",
+        "“reddish” is no colour",
         "Give 1 to 5 stars",
     ):
         assert sentence in text_of(answer)

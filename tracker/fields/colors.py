@@ -21,8 +21,8 @@ class Color(FieldType):
     """A color, kept as `#0d5f74`."""
 
     name = "color"
-    label = _("Color")
-    about = _("A color, such as that of a team, shown with its swatch.")
+    label = _("Colour")
+    about = _("A colour, such as that of a team, shown with its swatch.")
     icon = "color-swatch"
     aliases = ("colour",)
     group = "Choices"
@@ -37,14 +37,14 @@ class Color(FieldType):
 
     def clean(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise refuse_type(_("Give a color as #0d5f74."))
+            raise refuse_type(_("Give a colour as #0d5f74."))
         tidy = value.strip() if len(value) <= 60 else ""
         if found := _HEX.fullmatch(tidy):
             digits = found[1].lower()
             return "#" + (digits if len(digits) == 6 else "".join(sign * 2 for sign in digits))
         if (found := _RGB.fullmatch(tidy)) and all(int(part) < 256 for part in found.groups()):
             return "#" + "".join(f"{int(part):02x}" for part in found.groups())
-        raise Invalid("color", _("“%(text)s” is no color; write it as #0d5f74.", text=shown(value)))
+        raise Invalid("color", _("“%(text)s” is no colour; write it as #0d5f74.", text=shown(value)))
 
     def html(self, value: str, reader: Reader = PLAIN) -> Markup:
         # An attribute of SVG, not a style: a page allows no styles within it.

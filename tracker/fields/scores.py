@@ -67,7 +67,7 @@ class Rating(Number):
     icon = "star"
     groupable = True
     at_end = False
-    good = (1, 5, "3", "4/5", "★★☆☆☆", None)
+    good = (4, 1, "5", "3/5", "★★☆☆☆", None)
     bad = {0: "range", 6: "range", "many": "type", 2.5: "type", True: "type", "4/10": "type"}
 
     class Options(OptionsSchema):

@@ -64,6 +64,21 @@ _PARTS = {  # of an address
     "country": "country",
     "land": "country",
 }
+_NAME_PARTS = {  # of the name of a person
+    "first name": "given",
+    "firstname": "given",
+    "given name": "given",
+    "forename": "given",
+    "vorname": "given",
+    "middle name": "middle",
+    "last name": "family",
+    "lastname": "family",
+    "surname": "family",
+    "family name": "family",
+    "nachname": "family",
+    "salutation": "title",
+    "suffix": "suffix",
+}
 _ALSO = {
     "first name": "given_name",
     "firstname": "given_name",
@@ -141,15 +156,11 @@ def _usual(name: str, fields: Sequence[BoundField], used: set[str]) -> To | None
     typed = [each for each in fields if each.definition.type == _USUAL.get(name)]
     if len(typed) == 1:
         return To(typed[0].key)
-    addresses = [each for each in fields if each.kind is Kind.PARTS and each.definition.type == "address"]
-    part = _PARTS.get(name)
-    if (
-        len(addresses) == 1
-        and part
-        and f"{addresses[0].key}.{part}" not in used
-        and addresses[0].key not in used
-    ):
-        return To(addresses[0].key, part)
+    for type_, parts in (("address", _PARTS), ("person_name", _NAME_PARTS)):
+        fit = [each.key for each in fields if each.definition.type == type_]
+        part = parts.get(name)
+        if len(fit) == 1 and part and f"{fit[0]}.{part}" not in used and fit[0] not in used:
+            return To(fit[0], part)
     return None
 
 

@@ -38,6 +38,7 @@ ORDER = (
     "Layout",
 )
 SAMPLES = {
+    "markdown": "Headings, lists and links",
     "paragraph": "Several lines of text",
     "choices": "Hiking, Maps",
     "choice": "Spring",

@@ -17,6 +17,7 @@ from tracker.core.language.operators import ME, Operator, operators_for
 from tracker.core.language.relative import SPANS
 from tracker.errors import Invalid
 from tracker.fields.base import Kind
+from tracker.fields.categories import Category
 from tracker.fields.times import DURATION
 from tracker.i18n import Reader
 from tracker.web.items.values import UNSEEN
@@ -44,7 +45,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class Editor:
-    """The controls for one condition. `look` is choices, date, time, number, duration, item or text."""
+    """The controls for one condition. `look` is choices, tree, date, time, number, duration, item or text."""
 
     field: BoundField
     operators: Sequence[Operator]
@@ -160,7 +161,8 @@ def _look(reading: Reading, bound: BoundField) -> tuple[str, Sequence[tuple[str,
     if bound.sealed:
         return "text", ()
     if bound.kind is Kind.CHOICE:
-        return "choices", bound.type.control().choices
+        look = "tree" if isinstance(bound.type, Category) else "choices"
+        return look, bound.type.control().choices
     if bound.kind is Kind.BOOLEAN:
         return "choices", YES_NO
     if bound.kind in (Kind.DATE, Kind.DATETIME):
