@@ -54,15 +54,23 @@ def follow_design(change: ChangeSet, old: Tracker, new: Tracker) -> None:
     only came (back) with the values they had, nothing is dropped.
     """
     before, after = _places(old), _places(new)
-    stays = all(after.get(key) == place for key, place in before.items())
     came = [new.fields[key] for key in after if key not in before]
+    stays = all(after.get(key) == place for key, place in before.items())
     if stays and not any(each.key in old.all_fields for each in came) and not _were_there(change, came):
         return
-    if not stays:
+    if not all(_same_readers(old, new, key) for key in before):
         table = tables.search
         low, high = key_of(new.id, 0), key_of(new.id + 1, 0) - 1
         change.execute(delete(table).where(table.c.key.between(low, high), own_work()))
     change.queue("search_rebuild", {"tracker": new.id})
+
+
+def _same_readers(old: Tracker, new: Tracker, key: str) -> bool:
+    """Say whether words of a field may stay until they are written anew: its type changed, not who reads it."""
+    field, number = new.fields.get(key), classes(new).get(key)
+    if field is None or field.sealed or _signature(field) != _signature(old.fields[key]):
+        return False
+    return number is None or number == classes(old)[key]
 
 
 def _places(tracker: Tracker) -> dict[str, tuple[int, str]]:
