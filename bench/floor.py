@@ -41,7 +41,7 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "secure_delete = ON",
     "busy_timeout = 30000",
-    "cache_size = -32000",
+    "cache_size = -16000",
     "temp_store = MEMORY",
 )
 _INDEXES = (
