@@ -8,6 +8,7 @@ from web_ground import text_of, values_of
 
 from tracker.core.ask.page import get_item
 from tracker.core.changes.history import history
+from tracker.core.items.trash import trash_items
 
 
 def test_creating_says_so_with_undo_and_shows_the_item(staff, web_ground):
@@ -184,3 +185,76 @@ def test_numbers_and_signs_that_no_database_holds_are_no_fault_of_ours(staff, ma
         ).status_code
         == 422
     )
+
+
+# -- what happened meanwhile ------------------------------------------------------------------
+
+
+def trashed(ground, item_id):
+    with ground.workspace.change(SYSTEM, door="engine") as change:
+        trash_items(change, ground.tracker("person"), [item_id])
+
+
+def test_a_form_of_what_was_trashed_meanwhile_comes_back_and_puts_it_back(staff, web_ground, marta):
+    trashed(web_ground, marta)
+    sent = {"whole": "1", "version": "1", "v.name": "Marta Berg", "v.town": "Sopot"}
+    answer = staff.post(f"/t/person/{marta}", sent)
+
+    assert answer.status_code == 409
+    assert "It is in the trash now." in text_of(answer)
+    assert 'value="Sopot"' in answer.text
+    assert 'name="put_back" value="1"' in answer.text
+
+    done = staff.post(f"/t/person/{marta}", {**sent, "put_back": "1"})
+    assert done.status_code == 303
+    assert "Put back and saved." in staff.get(done.location).text
+    assert (values_of(web_ground, marta)["name"], values_of(web_ground, marta)["town"]) == (
+        "Marta Berg",
+        "Sopot",
+    )
+
+
+def test_who_may_not_restore_gets_what_they_typed_to_copy_and_learns_nothing(web_ground, signed_in, marta):
+    web_ground.configure(group("writers", person__view="all", person__change="all", household__view="all"))
+    writer = signed_in("writers")
+    trashed(web_ground, marta)
+    sent = {"version": "1", "v.town": "Sopot", "v.household": "1", "v.dues": "much"}
+    gone = writer.post(f"/t/person/{marta}", sent)
+    never = writer.post("/t/person/99999", sent)
+
+    assert gone.status_code == never.status_code == 404
+    assert text_of(gone) == text_of(never)
+    for text in ("Nothing was saved", "Perhaps it is in the trash now", "Sopot", "Kowalczyk–Berg", "much"):
+        assert text in text_of(gone)
+    assert "Marta" not in gone.text
+
+
+def test_a_late_form_that_touches_other_fields_is_saved(staff, web_ground, marta):
+    staff.post(f"/t/person/{marta}", {"version": "1", "v.town": "Sopot"})
+    sent = {"version": "1", "v.name": "Marta Kowalczyk", "v.town": "", "v.age": "40"}
+    answer = staff.post(f"/t/person/{marta}", sent)
+
+    assert answer.status_code == 303
+    assert "changed Town meanwhile; that stays." in staff.get(answer.location).text
+    held = values_of(web_ground, marta)
+    assert (held["town"], held["age"]) == ("Sopot", 40)
+
+
+def test_a_save_that_hides_the_item_from_its_editor_goes_to_the_list(web_ground, signed_in, marta):
+    web_ground.configure(
+        group(
+            "locals",
+            person__view="where:town = 'Gdynia'",
+            person__create="all",
+            person__change="where:town = 'Gdynia'",
+        )
+    )
+    web_ground.change("person", marta, town="Gdynia")
+    local = signed_in("locals")
+    moved = local.post(f"/t/person/{marta}", {"version": "2", "v.town": "Sopot"})
+
+    assert (moved.status_code, moved.location) == (303, "/t/person")
+    assert "Saved. It is not open to you any more." in local.get(moved.location).text
+    assert values_of(web_ground, marta)["town"] == "Sopot"
+    made = local.post("/t/person/new", {"v.name": "Ada Lovelace", "v.town": "London"})
+    assert (made.status_code, made.location) == (303, "/t/person")

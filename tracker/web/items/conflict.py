@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.datastructures import MultiDict
 
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import Entry, history
 from tracker.core.design.bound import BoundField
+from tracker.errors import Invalid
 from tracker.fields.text import Paragraph
 from tracker.web.forms.form import ItemForm
 from tracker.web.items.values import Names
+
+MOST = 200  # revisions that are read
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Clash:
     clashing: list[Clashing]
     kept: list[Kept]
     mine_changed: set[str]
+    theirs_changed: set[str]
+    unclear: bool  # it changed hands since, or so often that not all of it was read
 
 
 def clash(reading: Reading, form: ItemForm, item: Item, mine: Mapping[str, Any]) -> Clash:
@@ -58,11 +63,8 @@ def clash(reading: Reading, form: ItemForm, item: Item, mine: Mapping[str, Any])
 
     :param item: as it stands now.
     """
-    since = [
-        entry
-        for entry in history(reading, form.tracker, item.id)
-        if entry.action == "changed" and entry.version > (form.version or 0)
-    ]
+    read = history(reading, form.tracker, item.id, limit=MOST)
+    since = [entry for entry in read if entry.action == "changed" and entry.version > (form.version or 0)]
     base = _base(since)
     theirs = set(base)
     fields = form.tracker.fields
@@ -94,7 +96,35 @@ def clash(reading: Reading, form: ItemForm, item: Item, mine: Mapping[str, Any])
         clashing,
         kept,
         changed,
+        theirs,
+        unclear=len(read) >= MOST or any(each.field is None for entry in since for each in entry.fields),
     )
+
+
+def last_editor(reading: Reading, form: ItemForm) -> str:
+    """Return who changed the item last."""
+    assert form.item is not None
+    entries = history(reading, form.tracker, form.item.id, limit=MOST)
+    return next((each.change_set.actor_name for each in entries if each.action == "changed"), "Someone")
+
+
+def typed(reading: Reading, form: ItemForm) -> list[tuple[str, Markup]]:
+    """Return label and text of what a form brought along, to be copied; secrets and files are left out."""
+    found: list[tuple[str, Markup]] = []
+    for key, each in form.inputs.items():
+        field = form.bound[key]
+        if not each.sent or field.sealed or field.refers == "file":
+            continue
+        try:
+            value = field.type.collect(each.raw, form.dialect)
+        except Invalid:
+            value, raw = None, each.raw
+            parts = raw.values() if isinstance(raw, Mapping) else [raw] if isinstance(raw, str) else raw
+            if text := "\n".join(str(part) for part in parts if part):
+                found.append((field.label, escape(text)))
+        if value is not None:
+            found.append((field.label, Names(reading, [field], [{key: value}]).html(field, value)))
+    return found
 
 
 def _base(since: list[Entry]) -> dict[str, tuple[Any]]:

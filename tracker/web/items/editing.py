@@ -7,22 +7,24 @@ from typing import Any
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.core.access.rights import require, visible_tracker
+from tracker.core.access.rights import require, rights, visible_tracker
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Tracker
 from tracker.core.items.files import LARGEST, Landed, keep
 from tracker.core.items.reveal import is_masked
+from tracker.core.items.trash import restore_items
 from tracker.core.items.write import change_item, create_item
 from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, TrackerError, Unknown
-from tracker.i18n import _
+from tracker.i18n import Message, _
 from tracker.web.asking import body, changing
+from tracker.web.forms.because import asked_by
 from tracker.web.forms.form import ItemForm
 from tracker.web.forms.inputs import Upload
 from tracker.web.items import ITEM, bp, conflict
 from tracker.web.items.page import item_page
-from tracker.web.showing import is_partial, to_item
+from tracker.web.showing import is_partial, to_item, to_tracker
 from tracker.web.toasts import toast
 from tracker.web.words import noun
 
@@ -58,8 +60,7 @@ def create(name: str) -> ResponseReturnValue:
         raise
     except TrackerError as error:
         return _refused(form, error, title=_new_title(tracker))
-    toast(_("%(title)s added.", title=tracker.title_one), undo=done)
-    return redirect(to_item(name, made), 303)
+    return _gone_on(tracker, made, _("%(title)s added.", title=tracker.title_one), done)
 
 
 @bp.get(f"{ITEM}/edit")
@@ -74,21 +75,43 @@ def edit(name: str, item_id: int) -> ResponseReturnValue:
 @bp.post(f"{ITEM}")
 @body(megabytes=LARGEST_FORM)
 def save(name: str, item_id: int) -> ResponseReturnValue:
-    """Save the form of an item; a refused form comes back filled in, one that came late as a conflict."""
+    """Save the form of an item; what cannot be saved comes back with all that was typed.
+
+    A form that came late is saved where it clashes with nothing, and else shown as a conflict.
+    """
+    try:
+        return _saved(visible_tracker(g.reading(), name), item_id)
+    except (Forbidden, NotFound) as error:
+        return _lost(name, error)
+
+
+def _saved(tracker: Tracker, item_id: int) -> ResponseReturnValue:
     reading: Reading = g.reading()
-    tracker = visible_tracker(reading, name)
-    item = _changeable(reading, tracker, item_id)
+    item = get_item(reading, tracker, item_id, trash=True)
+    trashed = item.deleted_cs is not None
+    if not trashed:
+        item = _changeable(reading, tracker, item_id)
     form = ItemForm(reading, tracker, item=item, formdata=request.form, files=request.files)
     title = _title(reading, form)
+    if trashed and "put_back" not in request.form:
+        form.ask_again()
+        return _form_page(form, title=title, status=409)
     try:
+        values = form.judged()
+        theirs: list[str] = []
         if form.version != item.version:
-            raise Stale(tracker.title_one, item_id, sent=form.version or 0)
-        values = conflict.settled(form, request.form, form.judged())
+            values, theirs = _merged(reading, form, item, values)
+        values = conflict.settled(form, request.form, values)
         placing = form.ownership.placing()
         landed = form.land(g.workspace)
+        who = conflict.last_editor(reading, form) if theirs else ""
         with changing(reason=form.reason) as change:
+            version = item.version
+            if trashed:
+                restore_items(change, tracker, [item_id])
+                version = get_item(change, tracker, item_id, fields=(), action="change").version
             values |= _kept(change, form, landed)
-            change_item(change, tracker, item_id, values=values, version=form.version, placing=placing)
+            change_item(change, tracker, item_id, values=values, version=version, placing=placing)
             done = change.id if change.written else None
     except Stale:
         return _conflict(tracker, item_id, title, lost=[form.bound[key].label for key in form.chosen])
@@ -96,8 +119,59 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
         raise
     except TrackerError as error:
         return _refused(form, error, title=title)
-    toast(_("Saved.") if done else _("Nothing was changed."), undo=done)
-    return redirect(to_item(name, item_id), 303)
+    said = _("Put back and saved.") if trashed else _("Saved.") if done else _("Nothing was changed.")
+    if theirs and done:
+        said = _("Saved. %(who)s changed %(what)s meanwhile; that stays.", who=who, what=", ".join(theirs))
+    return _gone_on(tracker, item_id, said, done)
+
+
+def _merged(
+    reading: Reading, form: ItemForm, item: Item, values: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what the person changed over an older version, and the labels of what others changed since.
+
+    :raises Stale: both changed the same field, or what one of them changed decides on what is asked for.
+    """
+    found = conflict.clash(reading, form, item, values)
+    asking = asked_by(form.tracker, form.bound)
+    if (
+        found.clashing
+        or found.unclear
+        or not 0 < (form.version or 0) <= item.version
+        or found.theirs_changed & (asking | form.chosen.keys())
+    ):
+        raise Stale(form.tracker.title_one, item.id, sent=form.version or 0)
+    fields = form.tracker.fields
+    labels = [fields[key].label for key in fields if key in found.theirs_changed]
+    return {key: value for key, value in values.items() if key in found.mine_changed}, labels
+
+
+def _gone_on(tracker: Tracker, item_id: int, said: Message, done: int | None) -> ResponseReturnValue:
+    """Go to what was saved; where that hid it from who saved it, to the list, and say so."""
+    reading: Reading = g.reading()
+    mine = rights(reading)
+    try:
+        get_item(reading, tracker, item_id, fields=())
+    except (Forbidden, NotFound):
+        toast(_("%(said)s It is not open to you any more.", said=said))
+        return redirect(to_tracker(tracker.key) if mine.may("view", tracker) else url_for("home.show"), 303)
+    toast(said, undo=done)
+    return redirect(to_item(tracker.key, item_id), 303)
+
+
+def _lost(name: str, error: TrackerError) -> ResponseReturnValue:
+    """Answer a form that has nowhere to go any more with what was typed, to be copied.
+
+    Whether the item is in the trash, hidden or was never there is not told: nothing of it is on the page.
+    """
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name)
+    form = ItemForm(reading, tracker, formdata=request.form)
+    typed = conflict.typed(reading, form)
+    if not typed:
+        raise error
+    gone = isinstance(error, NotFound)
+    return render_template("items/lost.html", tracker=tracker, typed=typed, gone=gone), error.status
 
 
 def _kept(change: ChangeSet, form: ItemForm, landed: dict[str, list[Landed]]) -> dict[str, Any]:
@@ -122,7 +196,9 @@ def _conflict(tracker: Tracker, item_id: int, title: str, *, lost: list[str]) ->
     :param lost: labels of the files that came along, which no page can carry on.
     """
     reading: Reading = g.reading()  # as it stands after the other's save
-    item = _changeable(reading, tracker, item_id)
+    item = get_item(reading, tracker, item_id, trash=True)
+    if item.deleted_cs is None:
+        item = _changeable(reading, tracker, item_id)
     form = ItemForm(reading, tracker, item=item, formdata=request.form)
     try:
         mine = form.judged()
