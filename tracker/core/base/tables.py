@@ -126,6 +126,8 @@ touched = Table(
     PrimaryKeyConstraint("change_set_id", "tracker_id"),
     Index("ix_sys_touched_tracker_id", "tracker_id", "change_set_id"),
 )
+# Rows without a count were written once, for trackers that merely link: they tell of nothing, and open nothing.
+counted = (touched.c.created + touched.c.changed + touched.c.trashed + touched.c.restored) > 0
 
 revision = Table(
     "sys_revision",

@@ -186,10 +186,11 @@ class ChangeSet(Reading):
 
         Called by the workspace before commit.
         """
-        for tracker_id, counts in self.counts.items():
+        touched = {each: counts for each, counts in self.counts.items() if any(vars(counts).values())}
+        for tracker_id, counts in touched.items():
             self._add_touched(tracker_id, counts)
-        if self.counts and not self.quiet and self.workspace.hooks.asked("items_changed"):
-            self.queue("items_changed", {"change_set": self.id, "trackers": sorted(self.counts)})
+        if touched and not self.quiet and self.workspace.hooks.asked("items_changed"):
+            self.queue("items_changed", {"change_set": self.id, "trackers": sorted(touched)})
         if self._ends and self._id is not None:
             self._refresh_statistics()
         self.counts.clear()

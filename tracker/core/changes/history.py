@@ -315,14 +315,21 @@ def change_sets(
     whole = [each.id for each in wanted if mine.views_all(each)]
     here = touched.c.change_set_id == table.c.id
     shown: list[ColumnElement[bool]] = [
-        exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole)))
+        exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole), tables.counted))
     ]
     if mine.unbounded and not tracker:
         shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
     own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []
     if tracker:
         own = [
-            and_(each, exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id == wanted[0].id)))
+            and_(
+                each,
+                exists(
+                    select(touched.c.tracker_id).where(
+                        here, touched.c.tracker_id == wanted[0].id, tables.counted
+                    )
+                ),
+            )
             for each in own
         ]
     statement = select(table).where(or_(*shown, *own)).order_by(table.c.id.desc()).limit(limit)
@@ -351,7 +358,8 @@ def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, 
         made = select(table.c.id).where(table.c.id.in_(list(ids)), table.c.actor_id == mine.user_id)
         own = set(reading.execute(made).scalars())
     found: dict[int, dict[str, Counts]] = {}
-    for row in reading.execute(select(tables.touched).where(tables.touched.c.change_set_id.in_(list(ids)))):
+    told = select(tables.touched).where(tables.touched.c.change_set_id.in_(list(ids)), tables.counted)
+    for row in reading.execute(told):
         tracker = seen.get(row.tracker_id)
         if tracker is None or not (row.change_set_id in own or mine.views_all(tracker)):
             continue

@@ -172,7 +172,9 @@ def _may_undo(reading: Reading, info: ChangeSetInfo) -> bool:
     if mine.unbounded or info.actor_id == mine.user_id:
         return True
     table = tables.touched
-    touched = reading.execute(select(table.c.tracker_id).where(table.c.change_set_id == info.id)).scalars()
+    touched = reading.execute(
+        select(table.c.tracker_id).where(table.c.change_set_id == info.id, tables.counted)
+    ).scalars()
     known = trackers(reading).by_id
     actions = ("change", "trash", "restore")
     return any(mine.may(action, known[each]) for each in touched if each in known for action in actions)
