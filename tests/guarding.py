@@ -55,6 +55,15 @@ PLACES = {
         "rows of an item that access left to be changed, and new rows",
     ),
     "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
+    "core.sealing.counts": ("_counted", "numbers of sealed values by key, for administrators"),
+    "core.sealing.rotate": (
+        "_Run._is_left _Run._seal_history _Run._step _highest",
+        "sealed values of all items get another key; none is opened for anybody",
+    ),
+    "core.sealing.stored": (
+        "older replace_in_diffs replace_in_rows",
+        "sealed values of all items get another key; none is opened for anybody",
+    ),
     "core.vault.ring": ("_holds_values", "whether anything is sealed, before keys are thrown away"),
 }
 # In the course of which functions the engine may look before access was asked for the table, and why.
@@ -78,6 +87,10 @@ UNASKED = {
     "core.items.trash:_let_go": "items that link to what goes, hidden ones too",
     "core.items.write:create_items": "no row stands yet that could be asked for",
     "core.profile.demo:clear_demo": "demo data belongs to nobody",
+    "core.sealing.counts:held": "numbers of sealed values by key, for administrators",
+    "core.sealing.rotate:_is_left": "sealed values of all items get another key",
+    "core.sealing.rotate:_highest": "how far a rotation is, by the number of an item",
+    "core.sealing.rotate:_step": "sealed values of all items get another key",
     "core.vault.ring:_anything_sealed": "whether any key was ever used",
 }
 

@@ -24,6 +24,7 @@ HOUSE = (
     ("tracker.core.ask",),
     ("tracker.core.items",),
     ("tracker.core.conversion",),
+    ("tracker.core.sealing",),
     ("tracker.core.changes",),
     ("tracker.core.profile", "tracker.core.transfer"),
     ("tracker.api",),

@@ -26,6 +26,7 @@ MASTER_KEY_VARIABLE = "TRACKER_MASTER_KEY"  # read by the vault alone, and kept 
 IGNORED = (
     FILE_VARIABLE,
     MASTER_KEY_VARIABLE,
+    "TRACKER_NEW_MASTER_KEY",  # read when the master key is changed
     "TRACKER_SAMPLES",
     "TRACKER_SKIP_FRONTEND",
 )  # and TRACKER_TEST_*

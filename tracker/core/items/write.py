@@ -448,10 +448,10 @@ def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, *
 def _stored_before(change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int) -> rows.Row:
     table = tracker.table
     names = [physical.name for physical in each.columns]
-    found = change.execute(
-        select(*(table.c[name] for name in names)).where(table.c.id == item_id, clauses.as_system(tracker))
-    ).one()
-    return dict(zip(names, found, strict=True))
+    # Held from here on: a rotation of keys seals it anew without raising its version.
+    here = (table.c.id == item_id, clauses.as_system(tracker))
+    held = select(*(table.c[name] for name in names)).where(*here).with_for_update(key_share=True)
+    return dict(zip(names, change.execute(held).one(), strict=True))
 
 
 def _replace_side(

@@ -9,6 +9,7 @@ from tracker.errors import Invalid
 from tracker.i18n import _
 
 VALUE, KEY, CHECK = "tracker-value-1", "tracker-key-1", "tracker-check-1"
+AGAIN = b"tracker-nonce-1"  # makes the key of nonces that follow from what is sealed again
 VERSION = "1:"
 NONCE = 12  # bytes
 TAG = 16
@@ -24,6 +25,17 @@ def prefixed(part: str) -> bytes:
     """Return one part of associated data."""
     raw = part.encode()
     return len(raw).to_bytes(4, "big") + raw
+
+
+def start(key_id: int) -> str:
+    """Return how every stored value begins that is sealed under a key: ten characters."""
+    return write(key_id.to_bytes(KEY_ID, "big"))
+
+
+def key_id(stored: str) -> int | None:
+    """Return under which key a stored value is; None when it is not the beginning of one."""
+    raw = read(stored[: len(VERSION) + KEY_ID * 4 // 3])
+    return None if raw is None or len(raw) != KEY_ID else int.from_bytes(raw, "big")
 
 
 def write(raw: bytes) -> str:

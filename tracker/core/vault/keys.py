@@ -20,6 +20,7 @@ from tracker.i18n import _
 MASTER_KEY_SIZE = 32
 FILE_NAME = "master.key"
 VARIABLE = "TRACKER_MASTER_KEY"
+NEXT_VARIABLE = "TRACKER_NEW_MASTER_KEY"
 
 
 class MasterKey(Protocol):
@@ -88,6 +89,11 @@ class FileKey:
         """The path of the file."""
         return str(self.path)
 
+    @property
+    def successor(self) -> FileKey:
+        """The file beside it in which a new master key waits until everything is wrapped by it."""
+        return FileKey(self.path.with_name(f"{self.path.name}.new"))
+
     def exists(self) -> bool:
         """Whether the path leads to anything; a path that we may not follow counts as there."""
         try:
@@ -120,8 +126,48 @@ class FileKey:
                 )
             ) from error
 
+    def put(self, text: bytes) -> None:
+        """Write the file anew with this content: whole and on disk, or as it was.
+
+        :raises Sealed: the text is no master key, or the file cannot be written.
+        """
+        _decoded(text, self.place)
+        draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(6)}")
+        try:
+            try:
+                _write_new(draft, text)
+                draft.replace(self.path)
+            finally:
+                draft.unlink(missing_ok=True)
+            _flush_folder(self.path.parent)
+        except OSError as error:
+            raise _not_written(self.place, error) from error
+
+    def succeed(self) -> Path | None:
+        """Put the successor in the place of this key, and keep this one under another name; return that.
+
+        None when the key was removed meanwhile. Asked again after a crash, it goes on.
+        """
+        kept: Path | None = None
+        try:
+            if self.exists():
+                kept = _kept_as(self.path)
+            self.successor.path.replace(self.path)
+            _flush_folder(self.path.parent)
+        except OSError as error:
+            raise _not_written(self.place, error) from error
+        return kept
+
     def unlock(self) -> MasterKey:
         """Read the file."""
+        text = self.read()
+        return LocalKey(_decoded(text, self.place))
+
+    def read(self) -> bytes:
+        """Return what the file holds.
+
+        :raises Sealed: it is missing, cannot be read, or can be read by others too.
+        """
         try:
             with self.path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
@@ -144,31 +190,39 @@ class FileKey:
                     place=self.place,
                 )
             )
-        return LocalKey(_decoded(text, self.place))
+        return text
 
 
 class EnvironmentKey:
     """The master key as base64 text in the environment variable TRACKER_MASTER_KEY."""
 
+    def __init__(self, variable: str = VARIABLE) -> None:
+        self._variable = variable
+
     @property
     def place(self) -> str:
         """The name of the variable."""
-        return VARIABLE
+        return self._variable
+
+    @property
+    def successor(self) -> EnvironmentKey:
+        """The variable in which a new master key is handed in."""
+        return EnvironmentKey(NEXT_VARIABLE)
 
     def exists(self) -> bool:
         """Whether the variable is set."""
-        return VARIABLE in os.environ
+        return self._variable in os.environ
 
     def make(self) -> None:
         """Refuse: a process cannot set its own environment for the next one."""
-        raise Sealed(_("Set %(place)s to 32 random bytes as base64.", place=VARIABLE))
+        raise Sealed(_("Set %(place)s to 32 random bytes as base64.", place=self.place))
 
     def unlock(self) -> MasterKey:
         """Read the variable."""
-        text = os.environ.get(VARIABLE)
+        text = os.environ.get(self._variable)
         if text is None:
-            raise Sealed(_("The master key %(place)s is missing from the environment.", place=VARIABLE))
-        return LocalKey(_decoded(text.encode("utf-8", "surrogateescape"), VARIABLE))
+            raise Sealed(_("The master key %(place)s is missing from the environment.", place=self.place))
+        return LocalKey(_decoded(text.encode("utf-8", "surrogateescape"), self.place))
 
 
 def provider_for(workspace: Workspace) -> KeyProvider:
@@ -193,6 +247,24 @@ def _decoded(text: bytes, place: str) -> bytes:
             _("%(place)s holds no master key: it must be the base64 text of exactly 32 bytes.", place=place)
         )
     return key
+
+
+def _kept_as(path: Path) -> Path:
+    """Keep a file under a second name that nothing had; return that, or the one that it was given before."""
+    number = 1
+    while True:
+        kept = path.with_name(f"{path.name}.old{number if number > 1 else ''}")
+        try:
+            kept.hardlink_to(path)
+        except FileExistsError:
+            if not kept.samefile(path):
+                number += 1
+                continue
+        return kept
+
+
+def _not_written(place: str, error: OSError) -> Sealed:
+    return Sealed(_("The master key %(place)s cannot be written: %(why)s.", place=place, why=error.strerror))
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from uuid import uuid4
 from weakref import WeakSet
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Row, column, func, insert, inspect, select, table
+from sqlalchemy import Row, column, func, insert, inspect, select, table, update
 from sqlalchemy.sql.elements import ColumnClause
 
 from tracker.core.base import tables
@@ -48,6 +49,11 @@ class DataKey:
     def cipher(self) -> AESGCM:
         """The key, ready to seal and open."""
         return AESGCM(self.secret)
+
+    @cached_property
+    def again(self) -> bytes:
+        """The key of nonces for what is sealed again: the same value gets the same nonce, and no other does."""
+        return hmac.digest(self.secret, form.AGAIN, "sha256")
 
 
 class Ring:
@@ -127,16 +133,39 @@ class Ring:
 
     def _unlocked(self, reading: Reading, sealed: Any) -> MasterKey:
         master = self.provider.unlock()
+        if not self._opens_check(reading, master, sealed):
+            raise self._wrong(reading)
+        return master
+
+    def is_right(self, reading: Reading, provider: KeyProvider) -> bool:
+        """Say whether what a provider holds is the master key of this workspace.
+
+        :raises Sealed: it holds nothing that could be one.
+        """
+        return self._opens_check(reading, provider.unlock(), read_setting(reading, CHECK))
+
+    def _opens_check(self, reading: Reading, master: MasterKey, sealed: Any) -> bool:
         raw = form.read(sealed) if isinstance(sealed, str) else None
         bound = form.bind(form.CHECK, self.workspace_uid(reading))
-        if raw is None or master.unwrap(raw, bound) != CHECK_TEXT:
-            raise Sealed(
-                _(
-                    "The master key in %(place)s is not the one of this workspace. Nothing was opened or stored; put the right one in its place.",
-                    place=self.provider.place,
+        return raw is not None and master.unwrap(raw, bound) == CHECK_TEXT
+
+    def _wrong(self, reading: Reading) -> Sealed:
+        successor: KeyProvider | None = getattr(self.provider, "successor", None)
+        with suppress(Sealed):
+            if successor is not None and successor.exists() and self.is_right(reading, successor):
+                return Sealed(
+                    _(
+                        "The master key was changed: the right one is in %(right)s by now, not in %(place)s. Run `tracker key rotate --master`, which ends the change.",
+                        right=successor.place,
+                        place=self.provider.place,
+                    )
                 )
+        return Sealed(
+            _(
+                "The master key in %(place)s is not the one of this workspace. Nothing was opened or stored; put the right one in its place.",
+                place=self.provider.place,
             )
-        return master
+        )
 
     def unwrap(self, reading: Reading, master: MasterKey, row: Row[Any]) -> bytes | None:
         """Return the bytes of a row of `sys_key`; None when it was changed or moved."""
@@ -147,12 +176,7 @@ class Ring:
     def _open(self, reading: Reading, row: Row[Any]) -> DataKey:
         secret = self.unwrap(reading, self.unlock(reading), row)
         if secret is None:
-            raise Sealed(
-                _(
-                    "Key %(id)s does not open: its row in sys_key was changed or moved. Restore it from a backup.",
-                    id=row.id,
-                )
-            )
+            raise _key_does_not_open(row)
         key = DataKey(row.id, row.purpose, row.field_uid, row.version, secret)
         if reading not in _makers:
             self._by_id[key.id] = key
@@ -200,6 +224,27 @@ class Ring:
         made = change.execute(insert(tables.key).returning(tables.key.c.id), row)
         return DataKey(int(made.scalar_one()), purpose, field_uid, version, secret)
 
+    def rewrap(self, change: ChangeSet, new: MasterKey) -> int:
+        """Wrap the check value and all keys by another master key, from now on the only one; return how many keys.
+
+        Opened as `designing`; raises `plugins`, so that no process goes on with what it kept.
+
+        :raises Sealed: the present master key cannot be used, or a key does not open; nothing was written.
+        """
+        old = self.unlock(change)
+        rows = change.execute(select(tables.key).order_by(tables.key.c.id)).all()
+        for row in rows:
+            secret = self.unwrap(change, old, row)
+            if secret is None:
+                raise _key_does_not_open(row)
+            bound = self._bound(change, row.purpose, row.field_uid, version=row.version)
+            sealed = form.write(new.wrap(secret, bound))
+            change.execute(update(tables.key).where(tables.key.c.id == row.id).values(sealed=sealed))
+        check = form.write(new.wrap(CHECK_TEXT, form.bind(form.CHECK, self.workspace_uid(change))))
+        change.execute(update(tables.setting).where(tables.setting.c.name == CHECK).values(value=check))
+        change.raise_versions(["plugins"])
+        return len(rows)
+
     def _begin(self, change: ChangeSet) -> None:
         """Take the master key into use, making it where there is none: once in the life of a workspace."""
         if _anything_sealed(change):
@@ -224,6 +269,15 @@ def ring(reading: Reading) -> Ring:
     """Return the key ring of the workspace."""
     workspace = reading.workspace
     return workspace.kept("vault", reading.versions.plugins, lambda: Ring(provider_for(workspace)))
+
+
+def _key_does_not_open(row: Row[Any]) -> Sealed:
+    return Sealed(
+        _(
+            "Key %(id)s does not open: its row in sys_key was changed or moved. Restore it from a backup.",
+            id=row.id,
+        )
+    )
 
 
 @contextmanager

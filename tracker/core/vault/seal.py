@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Iterable
 
@@ -82,6 +83,34 @@ class Vault:
                 raise _does_not_open(field) from None
         return texts
 
+    def reseal_many(
+        self, change: ChangeSet, tracker: Tracker, field: BoundField, stored: Iterable[tuple[str, str]]
+    ) -> list[str | None]:
+        """Return (item uid, stored value) pairs of one field sealed anew under its newest key, in their order.
+
+        A stored value gives the same text each time: an item and its history go on holding equal texts, which is
+        how undo tells that nothing was changed since. One that does not open gives None; no plain text leaves.
+
+        :raises Sealed: the master key cannot be used, or the field has no key.
+        """
+        uid = _uid(field.definition)
+        key = self.keys.newest(change, "seal", uid)
+        if key is None:
+            raise _does_not_open(field)
+        start, head = self._bound(change, tracker, field), key.id.to_bytes(form.KEY_ID, "big")
+        met: dict[bytes, DataKey | None] = {}
+        found: list[str | None] = []
+        for item_uid, value in stored:
+            raw = form.read(value)
+            if raw is None or len(raw) < _SHORTEST:
+                found.append(None)
+                continue
+            under = raw[: form.KEY_ID]
+            if under not in met:
+                met[under] = self.keys.by_id(change, int.from_bytes(under, "big"), uid)
+            found.append(value if under == head else _again(met[under], key, raw, start + _item(item_uid)))
+        return found
+
     def _key(self, reading: Reading, field: BoundField, head: bytes) -> DataKey:
         key_id = int.from_bytes(head, "big")
         key = self.keys.by_id(reading, key_id, field.definition.uid)
@@ -117,6 +146,20 @@ def _item(uid: str) -> bytes:
     if not uid:
         raise ValueError("An item without a uid: make it before its values are sealed.")
     return form.prefixed(uid)
+
+
+def _again(old: DataKey | None, key: DataKey, raw: bytes, bound: bytes) -> str | None:
+    """Seal what another key sealed; None when that does not open."""
+    if old is None:
+        return None
+    try:
+        plain = old.cipher.decrypt(
+            raw[form.KEY_ID : form.KEY_ID + form.NONCE], raw[form.KEY_ID + form.NONCE :], bound
+        )
+    except InvalidTag:
+        return None
+    nonce = hmac.digest(key.again, raw, "sha256")[: form.NONCE]
+    return form.write(key.id.to_bytes(form.KEY_ID, "big") + nonce + key.cipher.encrypt(nonce, plain, bound))
 
 
 def _does_not_open(field: BoundField) -> Sealed:
