@@ -7,8 +7,8 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from ground import SYSTEM
-from web_ground import PASSWORD, sign_in
+from ground import SYSTEM, group
+from web_ground import PASSWORD, sign_in, text_of
 
 from tracker.core.access import people
 from tracker.core.design.definitions import GrantDef
@@ -158,3 +158,18 @@ def test_a_title_of_another_group_or_too_long_a_one_is_refused(admin, web_ground
 
     assert admin.post(address, {"title": title}).status_code == 422
     assert web_ground.design() == before
+
+
+def test_rights_are_whole_sentences_above_their_selects(admin, web_ground):
+    web_ground.configure(
+        group(
+            "readers", person__view="where:status = 'active' AND town = 'Gdynia'", person__change="own+group"
+        )
+    )
+    page = text_of(admin.get("/admin/groups/readers"))
+
+    assert (
+        "People See: where status = 'active' AND town = 'Gdynia' Add: No Change: Own and their group's"
+        in page
+    )
+    assert page.count("where status = 'active' AND town = 'Gdynia'") == 3  # once more where it is chosen

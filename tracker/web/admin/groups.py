@@ -53,8 +53,14 @@ class Cell:
 
     name: str
     label: str
+    action: str
     chosen: str
     choices: tuple[tuple[str, str], ...]
+
+    @property
+    def words(self) -> str:
+        """What is chosen, as people read it."""
+        return dict(self.choices).get(self.chosen, "")
 
 
 @bp.get("/groups")
@@ -192,6 +198,7 @@ def matrix(group: GroupDef, design: Design) -> list[tuple[str, list[Cell]]]:
                 Cell(
                     f"g.{key}.{action}",
                     f"{title}: {label}",
+                    label,
                     _text(grants.get(f"{key}:{action}")),
                     _choices(design, key, action, grants.get(f"{key}:{action}")),
                 )
