@@ -28,6 +28,8 @@ PLACES = {
     ),
     "core.changes.swap": ("_filling revert_columns revert_lists", "items with a revision of this very undo"),
     "core.changes.undo": ("_ranges", "the highest id, to walk through them"),
+    "core.backup.read": ("_fill", "an empty workspace is filled; administrators do it"),
+    "core.backup.write": ("_rows", "a backup holds everything; administrators make it"),
     "core.conversion.back": ("_since", "what was saved since, to be carried back"),
     "core.conversion.rows": (
         "_note _put_columns _put_elements carry",
@@ -72,6 +74,7 @@ UNASKED = {
     "core.changes.revert:undo_revisions": "which columns a change set wrote, and what stands in the way",
     "core.changes.revert:undo_trashing": "holds what was trashed, then asks",
     "core.changes.undo:_ranges": "the highest id, to walk through them",
+    "core.backup.write:_rows": "a backup holds everything; administrators make it",
     "core.conversion.rows:_note": "a field changes its type for all items",
     "core.conversion.rows:_put_columns": "a field changes its type for all items",
     "core.conversion.rows:_put_elements": "a field changes its type for all items",

@@ -25,6 +25,8 @@ COMMANDS = {
     "undo": "tracker.cli.changes:undo",
     "import": "tracker.cli.transfer:import_",
     "export": "tracker.cli.transfer:export",
+    "backup": "tracker.cli.backup:backup",
+    "restore": "tracker.cli.backup:restore",
     "field": "tracker.cli.fields:field",
     "types": "tracker.cli.field_types:types",
     "user": "tracker.cli.people:user",

@@ -28,7 +28,8 @@ def insert_rows(
     """
     names = list(rows[0])
     mark = f"/*{MARK}:{marked}*/" if marked else f"/*{MARK}*/"
-    into = f"{table.name} ({', '.join(names)})"
+    quoted = '", "'.join(names)
+    into = f'{table.name} ("{quoted}")'
     taken = itemgetter(*names)
     values = [taken(row) for row in rows]
     if change.dialect == "postgresql" and len(values) >= COPY_FROM:

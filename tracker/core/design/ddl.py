@@ -5,7 +5,7 @@ Nothing is ever dropped but indexes: a column that no definition points to any m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text, update
@@ -20,7 +20,7 @@ from tracker.core.base.workspace import Language
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.order import index_terms
 from tracker.errors import Refused
-from tracker.fields.storage import PlainText
+from tracker.fields.storage import PlainText, Storage
 from tracker.i18n import _
 
 LONGEST_INDEXED = 600  # characters; an index row ends at 2,704 bytes
@@ -61,18 +61,17 @@ def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
     else:
         _add_columns(change, tracker, field, old=None, there=set())
     _note_column(change, tracker, field)
-    filled = Table(
-        filled_name(field),
-        MetaData(),
-        Column("item_id", Id, primary_key=True),
-        Column("version", Id, nullable=False),
-        sqlite_with_rowid=True,
-    )
-    change.execute(CreateTable(filled))
+    create_fill_note(change, filled_name(field))
     column = field.definition.column
     for name, statement in _indexes(change, tracker).items():
         if name in (f"ix_{column}", f"ix_{column}_to"):
             change.execute(text(statement))
+
+
+def create_fill_note(change: ChangeSet, name: str) -> None:
+    """Make the table that says, while a field is filled, which version of an item is in it."""
+    columns = Column("item_id", Id, primary_key=True), Column("version", Id, nullable=False)
+    change.execute(CreateTable(Table(name, MetaData(), *columns)))
 
 
 def drop_filled(change: ChangeSet, field: BoundField) -> None:
@@ -85,13 +84,24 @@ def filled_name(field: BoundField) -> str:
     return f"filled_{field.definition.column}"
 
 
+def make_indexes(change: ChangeSet, tracker: Tracker) -> None:
+    """Make all indexes of a tracker whose table was filled without them."""
+    _alter_indexes(change, {}, _indexes(change, tracker))
+
+
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
     """Drop the indexes of a tracker that is taken away; its table stays, as the undo."""
     _alter_indexes(change, _indexes(change, old), {})
 
 
 def _create_table(change: ChangeSet, tracker: Tracker) -> None:
-    columns: list[Any] = [
+    columns = {each.name: each.storage for field in tracker.stored for each in field.columns}
+    create_item_table(change, tracker.table_name, columns)
+
+
+def create_item_table(change: ChangeSet, name: str, columns: Mapping[str, Storage]) -> None:
+    """Make the table of a tracker's items: the engine's own columns, and those of its fields."""
+    own: list[Any] = [
         Column("id", Id, primary_key=True),
         Column("uid", PlainText, nullable=False, unique=True),
         Column("version", Id, nullable=False),
@@ -101,26 +111,38 @@ def _create_table(change: ChangeSet, tracker: Tracker) -> None:
         Column("owner_id", Id),
         Column("group_id", Id),
     ]
-    for field in tracker.stored:
-        columns += [Column(each.name, each.storage.sql_type) for each in field.columns]
-    change.execute(CreateTable(Table(tracker.table_name, MetaData(), *columns, sqlite_autoincrement=True)))
+    own += [Column(each, storage.sql_type) for each, storage in columns.items()]
+    change.execute(CreateTable(Table(name, MetaData(), *own, sqlite_autoincrement=True)))
 
 
 def _create_side(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
+    columns = {each.name: each.storage for each in field.columns}
+    create_side_table(
+        change, field.definition.column, tracker.table_name, columns, compared=field.compared.name
+    )
+
+
+def create_side_table(
+    change: ChangeSet, name: str, items: str, columns: Mapping[str, Storage], *, compared: str
+) -> None:
+    """Make the table of a many-valued field's elements.
+
+    :param items: the table of the items that they belong to.
+    :param compared: the column by which elements are found.
+    """
     metadata = MetaData()
-    Table(tracker.table_name, metadata, Column("id", Id, primary_key=True))
+    Table(items, metadata, Column("id", Id, primary_key=True))
     side = Table(
-        field.definition.column,
+        name,
         metadata,
-        Column("item_id", Id, ForeignKey(f"{tracker.table_name}.id", ondelete="CASCADE"), nullable=False),
+        Column("item_id", Id, ForeignKey(f"{items}.id", ondelete="CASCADE"), nullable=False),
         Column("position", Id, nullable=False),
-        *(Column(each.name, each.storage.sql_type) for each in field.columns),
+        *(Column(each, storage.sql_type) for each, storage in columns.items()),
         PrimaryKeyConstraint("item_id", "position"),
         sqlite_with_rowid=False,
     )
     change.execute(CreateTable(side))
-    name = field.definition.column
-    change.execute(text(f"CREATE INDEX ix_{name} ON {name} ({field.compared.name}, item_id)"))
+    change.execute(text(f"CREATE INDEX ix_{name} ON {name} ({compared}, item_id)"))
 
 
 def _add_columns(
