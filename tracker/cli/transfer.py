@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
     rejects = RejectFiles(
         {}
         if keeps
-        else {path: _rejects_path(options["rejects"], path, folder=file is None) for path, _each in pairs}
+        else _rejects_paths(options["rejects"], [path for path, _each in pairs], folder=file is None)
     )
     began = time.monotonic()
     try:
@@ -182,14 +183,22 @@ def _save_map(path: Path, pairs: list[tuple[Path, FileMap]]) -> None:
     click.echo(f"The mapping is in {path}.", err=True)
 
 
-def _rejects_path(told: Path | None, file: Path, *, folder: bool) -> Path:
-    name = f"{file.stem}.rejects.csv"
-    if told is None:
-        return Path(name)
-    if folder or told.is_dir():
-        told.mkdir(parents=True, exist_ok=True)
-        return told / name
-    return told
+def _rejects_paths(told: Path | None, files: list[Path], *, folder: bool) -> dict[Path, Path]:
+    """Return where the refused rows of each file go: nowhere that a file is, for it may be half mended."""
+    if told is not None and not folder and not told.is_dir():
+        if told.exists():
+            raise click.ClickException(
+                f"{told} is there already; give --rejects another name, or move it away."
+            )
+        return dict.fromkeys(files, told)
+    place = told or Path()
+    place.mkdir(parents=True, exist_ok=True)
+    found: dict[Path, Path] = {}
+    for file in dict.fromkeys(files):
+        names = chain([""], (f".{number}" for number in count(2)))
+        paths = (place / f"{file.stem}.rejects{each}.csv" for each in names)
+        found[file] = next(path for path in paths if not path.exists() and path not in found.values())
+    return found
 
 
 class _Bar:

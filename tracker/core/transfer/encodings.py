@@ -39,9 +39,22 @@ _NO_FILE = frozenset(  # texts to Python, but nothing that files are written in
         "raw_unicode_escape",
     }
 )
+UNDECODED = (
+    "tracker-undecoded"  # for what is neither UTF-8 nor ASCII; those keep their own bytes as surrogates
+)
+_LOST = "\udcff"  # stands where bytes could not be read: no text holds it, and a row with it is refused
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in cp1252
+
+
+def _mark_lost(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _LOST, error.end
+
+
+codecs.register_error(UNDECODED, _mark_lost)
 
 
 class Unreadable(Invalid):

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -65,8 +66,10 @@ def export_csv(
     heads = (
         ["id", *(each.label for each in fields)] if for_people else ["uid", *(each.key for each in fields)]
     )
+    batches = stream(reading, asked, batch=AT_ONCE)
+    first_batch = list(islice(batches, 1))  # a question that is refused has no header either
     yield ("\ufeff" if mark else "") + _lines([neutralise(heads)])
-    for items in stream(reading, asked, batch=AT_ONCE):
+    for items in chain(first_batch, batches):
         first = [str(item.id) for item in items] if for_people else [item.uid for item in items]
         columns = [first, *(neutralise(write(items)) for write in writers)]
         yield _lines(zip(*columns, strict=True))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rapidfuzz.fuzz import ratio
 
-from tracker.core.access.rights import editable
+from tracker.core.access.rights import editable, shown
 from tracker.core.ask.lookup import UID
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
@@ -112,12 +112,22 @@ def guess_map(reading: Reading, tracker: Tracker, source: Source) -> tuple[FileM
     if UID in source.columns:
         columns[UID] = (To(UID),)
     columns = {column: columns[column] for column in source.columns if column in columns}
-    notes: list[Message] = [
-        _("The column “%(column)s” is left out: no field is called like it.", column=column)
-        for column in source.columns
-        if column not in columns
+    left = [column for column in source.columns if column not in columns]
+    return FileMap(tracker.key, file=source.name, key=_key(columns), columns=columns), [
+        *_left_out(reading, tracker, left)
     ]
-    return FileMap(tracker.key, file=source.name, key=_key(columns), columns=columns), notes
+
+
+def _left_out(reading: Reading, tracker: Tracker, left: Sequence[str]) -> Iterator[Message]:
+    """Yield notes on columns without a place; those of our own exports that no import fills are told at once."""
+    fields = [each for each in shown(reading, tracker) if each.computed or each.generated]
+    called = {name for each in fields for name in _names(each)}
+    ours = [column for column in left if _words(column) in called]
+    if ours:
+        yield _("Computed or numbered here, left out: %(columns)s.", columns=", ".join(ours))
+    for column in left:
+        if column not in ours:
+            yield _("The column “%(column)s” is left out: no field is called like it.", column=column)
 
 
 def with_file(mapping: FileMap, source: Source) -> FileMap:

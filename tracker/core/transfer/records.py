@@ -105,10 +105,11 @@ def _misquoted(error: Exception) -> Message:
     return _("A quote stands in the wrong place on this line, or one is missing.")
 
 
-def fault_of(cells: list[str], width: int) -> Message | None:
+def fault_of(cells: list[str], width: int, encoding: str) -> Message | None:
     """Return why a record that could be split cannot be taken, or None.
 
     :param width: number of columns of the header.
+    :param encoding: the file's, for the sentence.
     """
     if len(cells) != width:
         while len(cells) > width and not cells[-1].strip():
@@ -125,5 +126,6 @@ def fault_of(cells: list[str], width: int) -> Message | None:
             most=LONGEST_CELL,
         )
     if not whole.isascii() and any("\ud800" <= sign <= "\udfff" for sign in whole):
-        return _("Some bytes of this line are not UTF-8, as the rest of the file is.")
+        told = encoding.removesuffix("-sig").upper()
+        return _("Some bytes of this line are not %(encoding)s, as the rest of the file is.", encoding=told)
     return None

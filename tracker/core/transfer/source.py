@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tracker.core.transfer.encodings import Unreadable, encoding_of
+from tracker.core.transfer.encodings import UNDECODED, Unreadable, encoding_of
 from tracker.core.transfer.records import Record, fault_of, records
 from tracker.i18n import Message, _
 
@@ -57,7 +57,7 @@ class Source:
         for record in _records(self.path, self.layout, seen):
             if record.line <= self.layout.header or not any(record.cells):
                 continue
-            if record.fault is None and (fault := fault_of(record.cells, width)):
+            if record.fault is None and (fault := fault_of(record.cells, width, self.layout.encoding)):
                 yield Record(record.line, record.cells, fault)  # whole: it goes into the rejects as it is
             else:
                 yield record
@@ -87,7 +87,7 @@ def open_source(path: Path, told: Layout | None = None) -> Source:
 
 def _records(path: Path, layout: Layout, seen: Callable[[int], None] | None = None) -> Iterator[Record]:
     errors = (
-        "surrogateescape" if layout.encoding.startswith("utf-8") or layout.encoding == "ascii" else "replace"
+        "surrogateescape" if layout.encoding.startswith("utf-8") or layout.encoding == "ascii" else UNDECODED
     )
     with path.open(encoding=layout.encoding, errors=errors, newline="") as stream:
         for number, record in enumerate(records(stream, layout.delimiter)):
@@ -151,7 +151,7 @@ def _columns(header: Record) -> tuple[tuple[str, ...], list[Message]]:
     names: list[str] = []
     notes: list[Message] = []
     for place, cell in enumerate(cells, 1):
-        name = " ".join(cell.split())[:200] or f"column {place}"
+        name = " ".join(cell.encode("utf-8", "replace").decode().split())[:200] or f"column {place}"
         if name in names:
             again = next(f"{name} ({n})" for n in range(2, len(cells) + 2) if f"{name} ({n})" not in names)
             notes.append(
