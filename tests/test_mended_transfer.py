@@ -92,3 +92,42 @@ def test_an_export_that_is_refused_writes_nothing(run: Run, bad: tuple[str, str]
     assert result.stdout == ""
     assert "nix" in result.stderr
     assert run("export", "person").stdout.startswith("uid,name")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "told"),
+    [
+        ("born", ["03/04/2020", "05/06/2021"], "Say --dates dmy (day first) or --dates mdy (month first)"),
+        ("born", ["13/02/2020", "02/13/2020"], "“13/02/2020” and “02/13/2020”. Say --dates dmy"),
+        ("fee", ["1.234"], "Say --decimal . or --decimal ,"),
+    ],
+)
+def test_what_is_ambiguous_is_asked_for_as_it_is_typed(
+    run: Run, column: str, cells: list[str], told: str
+) -> None:
+    Path("p.csv").write_text(f"name;{column}\n" + "".join(f"A;{cell}\n" for cell in cells), encoding="utf-8")
+
+    refusal = run("import", "person", "p.csv", code=1).output
+
+    assert told in refusal
+    assert "dates: " not in refusal
+    assert "decimal: " not in refusal
+
+
+def test_a_group_import_says_what_it_leaves_out_with_the_line(run: Run) -> None:
+    Path("g.csv").write_text(
+        "Name,Code,Where\nEast,E,AT; Nowhereland\n,X,DE\nWest,W,FR\nOuest,W,FR\n", encoding="utf-8"
+    )
+    asked = ("group", "import", "g.csv", "--title", "Name", "--code", "Code", "--countries", "Where")
+
+    told = run(*asked).output
+
+    assert "Line 2: there is no country “Nowhereland”; it is left out." in told
+    assert "Line 3 has no name; it is left out." in told
+    assert "The code “W” stands in lines 4 and 5; the later one holds." in told
+    assert "2 group(s) added" in told
+
+
+def test_a_misspelt_master_key_is_answered_with_its_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKER_MASTERKEY", "x")
+    assert "Did you mean “TRACKER_MASTER_KEY”?" in run("list", code=1).output

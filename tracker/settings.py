@@ -199,7 +199,11 @@ def _from_environment(environ: Mapping[str, str], known: Iterable[str]) -> dict[
             continue
         if name not in names:
             raise Misconfigured(
-                _("There is no setting %(name)s.%(hint)s", name=name, hint=_hint(name, names))
+                _(
+                    "There is no setting %(name)s.%(hint)s",
+                    name=name,
+                    hint=_hint(name, (*names, FILE_VARIABLE, MASTER_KEY_VARIABLE)),
+                )
             )
         given[names[name]] = value
     return given

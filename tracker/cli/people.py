@@ -127,7 +127,11 @@ def import_groups(cli: Cli, /, file: Path, **options: Any) -> None:
     """
     from tracker.core.transfer.groups import groups_from, read_groups
 
-    rows = read_groups(file, title=options["title"], code=options["code"], countries=options["countries"])
+    rows, notes = read_groups(
+        file, title=options["title"], code=options["code"], countries=options["countries"]
+    )
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
     with cli.workspace.read(cli.actor) as reading:
         made = groups_from(reading, rows, includes=options["includes"])
     if options["dry_run"]:

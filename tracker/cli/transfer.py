@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tracker.core.transfer.report import KeptRejects, Report
     from tracker.core.transfer.run import Progress
 
+SAY = {  # what the engine asks of a mapping, as it is said at the prompt
+    "dates": "Say --dates dmy (day first) or --dates mdy (month first); rows with the other are refused.",
+    "decimal": "Say --decimal . or --decimal , and rows with the other are refused.",
+}
 MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 
 
@@ -70,6 +74,7 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
     Without a mapping the columns go where their names say. Refused rows are written to a rejects file with
     line and reason; the others go in. `tracker undo` takes all of it back.
     """
+    from tracker.core.transfer.dialects import Ambiguous
     from tracker.core.transfer.report import KeptRejects, RejectFiles
     from tracker.core.transfer.run import Import, run_import
 
@@ -95,6 +100,8 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
                 progress=progress,
             )
             report = run_import(cli.workspace, cli.actor, asked)
+    except Ambiguous as error:
+        raise click.ClickException(f"{error.fact} {SAY[error.asks]}") from error
     finally:
         rejects.close()
     report.notes[:0] = [note for note in notes if note not in report.notes]

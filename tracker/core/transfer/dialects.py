@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Literal
 
 from tracker.core.base.transaction import Reading
 from tracker.core.transfer.binding import Bound
@@ -20,10 +21,15 @@ _AMOUNT = re.compile(r"[^0-9.,'’\u00a0\u202f -]*([0-9][0-9.,'’\u00a0\u202f ]
 
 
 class Ambiguous(Invalid):
-    """A file whose days or numbers can be read in two ways; the mapping has to say which."""
+    """A file whose days or numbers can be read in two ways; the mapping has to say which.
 
-    def __init__(self, message: Message) -> None:
-        super().__init__("ambiguous", message)
+    `fact` is the sentence without what to do, and `asks` the entry of the mapping: a door with words of its own.
+    """
+
+    def __init__(self, fact: Message, asks: Literal["dates", "decimal"], say: Message) -> None:
+        super().__init__("ambiguous", _("%(fact)s %(say)s", fact=fact, say=say))
+        self.fact = fact
+        self.asks = asks
 
 
 @dataclass
@@ -136,21 +142,23 @@ def _order(bound: Bound, evidence: _Evidence) -> str:
     if len(orders) > 1:
         raise Ambiguous(
             _(
-                "%(file)s writes days in two ways, “%(dmy)s” and “%(mdy)s”. Say which holds, dates: dmy or dates: mdy; the"
-                " rows with the other are refused.",
+                "%(file)s writes days in two ways, “%(dmy)s” and “%(mdy)s”.",
                 file=bound.source.name,
                 dmy=orders["dmy"],
                 mdy=orders["mdy"],
-            )
+            ),
+            "dates",
+            _("Say which holds, dates: dmy or dates: mdy; the rows with the other are refused."),
         )
     if not orders and evidence.open:
         raise Ambiguous(
             _(
-                "%(file)s: “%(text)s” can be read in two ways, and nothing in the file tells which. Say dates: dmy (day first)"
-                " or dates: mdy (month first).",
+                "%(file)s: “%(text)s” can be read in two ways, and nothing in the file tells which.",
                 file=bound.source.name,
                 text=evidence.open.strip()[:40],
-            )
+            ),
+            "dates",
+            _("Say dates: dmy (day first) or dates: mdy (month first)."),
         )
     return next(iter(orders or evidence.found), "iso")
 
@@ -159,20 +167,22 @@ def _decimal(bound: Bound, evidence: _Evidence) -> str:
     if len(evidence.found) > 1:
         raise Ambiguous(
             _(
-                '%(file)s writes numbers in two ways, “%(point)s” and “%(comma)s”. Say which holds, decimal: "." or'
-                ' decimal: ","; the rows with the other are refused.',
+                "%(file)s writes numbers in two ways, “%(point)s” and “%(comma)s”.",
                 file=bound.source.name,
                 point=evidence.found["."],
                 comma=evidence.found[","],
-            )
+            ),
+            "decimal",
+            _('Say which holds, decimal: "." or decimal: ","; the rows with the other are refused.'),
         )
     if not evidence.found and evidence.open:
         raise Ambiguous(
             _(
-                '%(file)s: “%(text)s” can be a number with decimals or one with thousands set apart. Say decimal: "." or'
-                ' decimal: ",".',
+                "%(file)s: “%(text)s” can be a number with decimals or one with thousands set apart.",
                 file=bound.source.name,
                 text=evidence.open.strip()[:40],
-            )
+            ),
+            "decimal",
+            _('Say decimal: "." or decimal: ",".'),
         )
     return next(iter(evidence.found), ".")

@@ -15,7 +15,7 @@ from tracker.core.transfer.source import open_source
 from tracker.errors import Unknown
 from tracker.fields.countries import country_code
 from tracker.fields.keys import key_for
-from tracker.i18n import _
+from tracker.i18n import Message, _
 
 MOST_GROUPS = 10_000
 WAYS = ("", "key", "code", "title", "country")
@@ -28,19 +28,23 @@ class GroupRow:
     title: str
     code: str
     countries: tuple[str, ...] = ()
+    line: int = 0
 
 
 def read_groups(
     file: Path, *, title: str, code: str | None = None, countries: str | None = None
-) -> list[GroupRow]:
-    """Read groups from a CSV file; what is no country in the column of countries is left out.
+) -> tuple[list[GroupRow], list[Message]]:
+    """Read groups from a CSV file; return them, with notes on what was left out, each with its line.
+
+    That is: rows without a name, what is no country, and a row whose code comes again further down.
 
     :raises Unknown: the file has no such column.
     :raises Unreadable: it is no CSV file, or a row cannot be read.
     """
     source = open_source(file)
     places = {name: _place(source.columns, name) for name in (title, code, countries) if name}
-    found: list[GroupRow] = []
+    found: dict[str, GroupRow] = {}
+    notes = list(source.notes)
     for record in source.rows():
         if record.fault is not None:
             raise Unreadable(
@@ -48,13 +52,33 @@ def read_groups(
             )
         name = record.cells[places[title]].strip()
         if not name:
+            notes.append(_("Line %(line)d has no name; it is left out.", line=record.line))
             continue
-        told = record.cells[places[code]].strip() if code else name
+        told = (record.cells[places[code]].strip() if code else name) or name
         listed = record.cells[places[countries]] if countries else ""
-        found.append(GroupRow(name, told or name, _countries(listed)))
+        known, unknown = _countries(listed)
+        notes += [
+            _(
+                "Line %(line)d: there is no country “%(text)s”; it is left out.",
+                line=record.line,
+                text=each[:80],
+            )
+            for each in unknown
+        ]
+        if told in found:
+            first = found.pop(told).line
+            notes.append(
+                _(
+                    "The code “%(code)s” stands in lines %(first)d and %(line)d; the later one holds.",
+                    code=told[:80],
+                    first=first,
+                    line=record.line,
+                )
+            )
+        found[told] = GroupRow(name, told, known, record.line)
         if len(found) > MOST_GROUPS:
             raise Unreadable(_("More than %(most)d groups.", most=MOST_GROUPS))
-    return found
+    return list(found.values()), notes
 
 
 def groups_from(
@@ -95,6 +119,8 @@ def _place(columns: Sequence[str], name: str) -> int:
     return columns.index(name)
 
 
-def _countries(text: str) -> tuple[str, ...]:
-    found = (country_code(part.strip()) for part in re.split(r"[;,/\n]", text))
-    return tuple(dict.fromkeys(filter(None, found)))
+def _countries(text: str) -> tuple[tuple[str, ...], list[str]]:
+    """Return the codes of countries, and the words that name none."""
+    found = {part: country_code(part) for part in map(str.strip, re.split(r"[;,/\n]", text)) if part}
+    codes = dict.fromkeys(code for code in found.values() if code)
+    return tuple(codes), [part for part, code in found.items() if not code]
