@@ -130,6 +130,31 @@ def test_every_type_can_be_added_and_changed_in_the_browser(admin, web_ground, c
     assert admin.get("/t/person/1/edit").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("type_", "option", "near"),
+    [("back_links", "from", "person.household"), ("count", "of", "people"), ("rollup", "of", "people")],
+)
+def test_links_from_elsewhere_are_chosen_and_a_wrong_one_is_refused(admin, web_ground, type_, option, near):
+    address = f"/admin/trackers/household/fields/new?type={type_}"
+    wrong = "person.househol" if option == "from" else "peopel"
+    choices = re.search(rf'name="o.{option}".*?</select>', admin.get(address).text, re.DOTALL)[0]
+    sent = {"label": "Mine", f"o.{option}": wrong, "o.how": "count", "do": "plan"}
+    answer = admin.post(address, sent)
+
+    assert f'value="{near}"' in choices
+    assert answer.status_code == 422
+    assert f"There is no link “{wrong}”. Did you mean “{near}”?" in words(answer)
+    assert "mine" not in web_ground.tracker("household").fields
+
+
+def test_a_rollup_over_a_field_that_is_not_there_is_refused(admin):
+    sent = {"label": "Mine", "o.of": "people", "o.field": "deus", "o.how": "sum"}
+    answer = admin.post("/admin/trackers/household/fields/new?type=rollup", sent)
+
+    assert answer.status_code == 422
+    assert "Did you mean “dues”" in words(answer)
+
+
 def test_what_is_wrong_is_told_at_its_input_and_kept(admin):
     page = admin.post(
         new_field("integer"), {"label": "", "o.min": "many", "o.max": "1", "show_if": "nothing = 1"}

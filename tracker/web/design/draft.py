@@ -14,8 +14,9 @@ from wtforms.meta import DefaultMeta
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Trackers
 from tracker.core.design.definitions import LEVELS, Design, FieldDef, TrackerDef
+from tracker.core.language.computed import computed_kind
 from tracker.core.language.expression import check_condition, check_expression
-from tracker.errors import Invalid, TrackerError
+from tracker.errors import Invalid, TrackerError, Unknown
 from tracker.fields.base import FieldType
 from tracker.fields.choices import Status
 from tracker.fields.keys import key_for
@@ -199,6 +200,35 @@ class FieldDraft:
                     check(text, tracker, bound)
             except TrackerError as error:
                 self._refuse(name, str(error))
+        if self.cls.name in ("lookup", "count", "rollup"):
+            self._check_linked(bound)
+
+    def _check_linked(self, bound: Trackers) -> None:
+        """Refuse a field or a condition that those that are linked do not have, and what cannot be computed."""
+        tracker, given = bound.by_key[self.tracker.key], self.options.options
+        other = bound.by_key.get(self._leading_to(str(given.get("of") or given.get("link") or "")))
+        name, where = str(given.get("field") or ""), str(given.get("where") or "")
+        if other is not None and name and name not in other.fields:
+            self._refuse("field", str(Unknown("field", name, other.fields)))
+            return
+        try:
+            if other is not None and where:
+                check_condition(where, other, bound)
+        except TrackerError as error:
+            self._refuse("where", str(error))
+            return
+        if computed_kind(tracker.fields[self.field.key], bound) is None:
+            self._refuse("field" if name else "of", "This cannot be computed.")
+
+    def _leading_to(self, path: str) -> str:
+        """Return the key of the tracker whose items a link of this tracker, or one that leads here, is about."""
+        key, dot, _link = path.partition(".")
+        if dot:
+            return key
+        link = next((each for each in self.tracker.fields if each.key == key), None)
+        if link is None:
+            return ""
+        return str(link.options.get("from", "")).partition(".")[0] or str(link.options.get("to", ""))
 
     def _refuse(self, name: str, sentence: str) -> None:
         option = next((each for each in self.options.inputs if each.name == name), None)

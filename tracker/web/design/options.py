@@ -13,6 +13,7 @@ from marshmallow.validate import OneOf
 from werkzeug.datastructures import MultiDict
 
 from tracker.core.design.definitions import Design
+from tracker.errors import Unknown
 from tracker.fields.base import FieldType
 from tracker.fields.categories import NodeTree
 from tracker.fields.choices import State, StateList
@@ -69,6 +70,7 @@ WORDS = {
     "minutes": "Minutes",
     "hours": "Hours",
 }
+LEADING = ("from", "link", "of", "to")  # options that name a link, or the tracker that one leads to
 LATER = ("Missing data for required field.", "Field may not be null.")
 
 
@@ -118,6 +120,15 @@ class OptionsForm:
         _offer_states(self.inputs)
         self.load(first=sent is None and not stored)
 
+    def _check_links(self) -> None:
+        """Refuse the name of a link or a tracker that is not among those that there are."""
+        for each in self.inputs:
+            known = [key for key, _label in each.choices]
+            if each.name in LEADING and each.look == "select" and each.value and each.value not in known:
+                what = "tracker" if each.name == "to" else "link"
+                each.errors.append(str(Unknown(what, str(each.value), known)))
+                self.valid = False
+
     def load(self, *, first: bool = False) -> None:
         """Judge the options by their schema; `first` tells nothing of what is missing yet."""
         for each in self.inputs:
@@ -133,6 +144,7 @@ class OptionsForm:
             for name, found in ({} if first else messages).items():
                 target = by_name.get(name) or self.inputs[0]
                 target.errors += [_sentence(text, target) for text in _flat(found)]
+        self._check_links()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -159,7 +171,10 @@ def _input(
         look = "day"
     else:
         choices = _choices(name, each, design, tracker)
-        look = "select" if choices else "area" if name in ("expression", "where", "text") else "text"
+        leading = isinstance(each, Name) and name in LEADING
+        look = (
+            "select" if choices or leading else "area" if name in ("expression", "where", "text") else "text"
+        )
     default = each.load_default
     value = held.get(name, None if default is marshmallow.missing else default)
     return OptionInput(name, label, look, each.required, value, choices)
