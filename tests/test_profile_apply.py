@@ -116,6 +116,14 @@ def test_a_plan_is_json_with_steps_and_losses(planned):
     }
 
 
+def test_options_stand_in_the_order_of_the_file(applied, workspace):
+    applied(CLUB.replace("{guest: Guest, full: Full}", "{newcomer: Newcomer, full: Full, guest: Guest}"))
+
+    with workspace.read(ADMIN) as reading:
+        kind = trackers(reading).get("person").field("kind")
+    assert [option.key for option in kind.type.selection.options] == ["newcomer", "full", "guest"]
+
+
 def test_planning_changes_nothing(planned, design):
     before = design()
 
@@ -228,7 +236,10 @@ def test_what_a_newer_version_says_otherwise_is_set(applied, design):
     made, _number = applied(text)
 
     assert made.sentences == ["Change field person.name: required", "Change field person.kind: options"]
-    assert design().tracker("person").field("kind").options["choices"] == {"guest": "Guest", "full": "Member"}
+    assert design().tracker("person").field("kind").options["choices"] == (
+        {"key": "guest", "label": "Guest"},
+        {"key": "full", "label": "Member"},
+    )
     assert not design().tracker("person").field("name").required
 
 

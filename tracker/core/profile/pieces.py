@@ -11,6 +11,7 @@ import marshmallow
 from tracker.core.design.definitions import ACTIONS, KINDS, LEVELS
 from tracker.core.profile.entries import Entries
 from tracker.core.profile.fieldtypes import find_type, refuse_options
+from tracker.core.profile.options import in_order
 from tracker.core.profile.problems import Place, Problems, hint
 from tracker.core.profile.tree import Node
 from tracker.fields.keys import RESERVED
@@ -137,6 +138,8 @@ class PieceReader:
                 cls(options)
             except marshmallow.ValidationError as error:
                 refuse_options(entries, cls, error, place=place)
+            else:
+                options = in_order(cls, options)
         entries.asked += options
         if body["search"] not in (None, "exact"):
             self.problems.add(entries.node.entries["search"].place, _("“search” can only be exact."))
