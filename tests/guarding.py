@@ -56,6 +56,7 @@ PLACES = {
         "_NEW_REVISION _insert _replace_side _stored_before _take_back",
         "rows of an item that access left to be changed, and new rows",
     ),
+    "core.profile.withdraw": ("holds_data", "whether what is taken away holds anything; only administrators ask"),
     "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
     "core.sealing.counts": ("_counted", "numbers of sealed values by key, for administrators"),
     "core.sealing.rotate": (
@@ -98,6 +99,7 @@ UNASKED = {
 }
 
 ITEM_TABLE = re.compile(r"\b(t_\d+)\b")
+    "core.profile.withdraw:holds_data": "only administrators ask",
 GUARDED = re.compile(r"\b(t_\d+|s_\d+|sys_revision|sys_search|sys_search_words)\b")
 MARKS = re.compile(rf"/\*({ACCESS}|{MARK})(?::(\w*))?\*/")
 DDL = re.compile(r"\s*(CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA|ANALYZE|VACUUM)\b", re.IGNORECASE)

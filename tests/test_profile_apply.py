@@ -21,7 +21,7 @@ from tracker.core.profile.apply import apply
 from tracker.core.profile.plan import plan
 from tracker.core.profile.problems import ProfileError
 from tracker.core.profile.read import Ground, read_profile_text
-from tracker.errors import DesignChanged, Forbidden, Invalid, Refused, Unknown
+from tracker.errors import DesignChanged, Forbidden, Invalid, Unknown
 
 ADMIN = system("admin")
 
@@ -99,8 +99,8 @@ def test_a_plan_is_json_with_steps_and_losses(planned):
 
     told = made.to_json()
 
-    assert set(told) == {"steps", "losses"}
-    assert told["losses"] == []
+    assert set(told) == {"steps", "losses", "conflicts", "kept"}
+    assert told["losses"] == told["conflicts"] == told["kept"] == []
     assert [step["sentence"] for step in told["steps"][:4]] == [
         "Add group staff",
         "Add group board",
@@ -304,11 +304,14 @@ def test_a_missing_plugin_is_named(planned):
         planned("profile: choir\ntitle: C\nrequires: {plugins: [timelime]}\n")
 
 
-def test_a_type_cannot_be_changed_and_nothing_is_applied(applied, design):
+def test_a_type_is_changed_by_hand_first_and_nothing_is_applied(applied, design):
     applied()
     before = design()
 
-    with pytest.raises(Refused, match=r"The type of person.name cannot be changed"):
+    with pytest.raises(
+        ProfileError,
+        match=r"17:7: person.name is of type line.*“tracker field convert person.name paragraph”",
+    ):
         applied(CLUB.replace("name: {type: line", "name: {type: paragraph").replace("-dues, name", "-dues"))
 
     assert design() == before

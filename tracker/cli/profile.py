@@ -20,6 +20,15 @@ _SET = click.option(
     "--set", "answers", multiple=True, metavar="QUESTION=ANSWER", help="Answer a question of the profile."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_OURS = click.option("--ours", is_flag=True, help="In conflicts, leave things as they are here.")
+_THEIRS = click.option("--theirs", is_flag=True, help="In conflicts, do what the profile says.")
+_TAKE = click.option(
+    "--take",
+    "taken",
+    multiple=True,
+    metavar="PATH=ours|theirs",
+    help="Decide one conflict, or all below PATH.",
+)
 
 
 @click.group()
@@ -62,11 +71,18 @@ def validate(cli: Cli, name: str) -> None:
 @profile.command("plan")
 @_NAME
 @_SET
+@_OURS
+@_THEIRS
+@_TAKE
 @_JSON
 @pass_cli
-def plan_profile(cli: Cli, name: str, *, answers: tuple[str, ...], as_json: bool) -> None:
-    """Show what applying a profile would do; nothing is done."""
-    plan = _plan(cli, name, answers)
+def plan_profile(cli: Cli, /, name: str, *, answers: tuple[str, ...], as_json: bool, **takes: Any) -> None:
+    """Show what applying a profile would do; nothing is done.
+
+    A newer version of a profile is merged with what admins changed; where both want something else, that is
+    a conflict, and its path is shown.
+    """
+    plan = _plan(cli, name, answers, **takes)
     if as_json:
         echo_json(plan.to_json())
         return
@@ -77,23 +93,64 @@ def plan_profile(cli: Cli, name: str, *, answers: tuple[str, ...], as_json: bool
 @profile.command("apply")
 @_NAME
 @_SET
+@_OURS
+@_THEIRS
+@_TAKE
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--allow-loss", is_flag=True, help="Also run steps that take something away.")
 @pass_cli
-def apply_profile(cli: Cli, name: str, *, answers: tuple[str, ...], dry_run: bool, allow_loss: bool) -> None:
+def apply_profile(
+    cli: Cli, /, name: str, *, answers: tuple[str, ...], dry_run: bool, allow_loss: bool, **takes: Any
+) -> None:
     """Configure the workspace as a profile describes, and print each step.
 
-    Running it twice changes nothing the second time.
+    Running it twice changes nothing the second time. What admins changed stays where a newer version does not
+    contradict; nothing is done while a conflict is open.
     """
-    plan = _plan(cli, name, answers)
+    plan = _plan(cli, name, answers, **takes)
     _show(plan)
     if dry_run:
         click.echo(f"{len(plan.steps)} step(s) planned.")
         return
+    if plan.open:
+        raise click.ClickException(
+            f"{len(plan.open)} conflict(s) are open; decide with --ours, --theirs or --take PATH=ours|theirs."
+        )
     if plan.losses and not allow_loss:
         raise click.ClickException(f"{len(plan.losses)} step(s) take something away; --allow-loss runs them.")
     _apply(cli, plan)
     click.echo(f"{len(plan.steps)} step(s) done.")
+
+
+@profile.command("drift")
+@click.argument("name", metavar="[NAME]", required=False)
+@_JSON
+@pass_cli
+def drift_of(cli: Cli, name: str | None, *, as_json: bool) -> None:
+    """Say what admins changed since a profile was applied; of all applied profiles without a name."""
+    from tracker.core.profile.applied import applied_profiles
+    from tracker.core.profile.drift import drift
+
+    with cli.workspace.read(cli.actor) as reading:
+        applied = {key: each for key, each in applied_profiles(reading).items() if not each.undone}
+        names = [name] if name else list(applied)
+        found = {each: drift(reading, each) for each in names}
+    if as_json:
+        kinds = ("added", "changed", "taken_away")
+        echo_json(
+            [
+                {"profile": key, "version": applied[key].version}
+                | {how: [each.to_json() for each in some if each.how == how] for how in kinds}
+                for key, some in found.items()
+            ]
+        )
+        return
+    for sentence in dict.fromkeys(str(each.sentence) for some in found.values() for each in some):
+        click.echo(sentence)
+    if not names:
+        click.echo("No profile is applied.")
+    elif not any(found.values()):
+        click.echo(f"Nothing differs from {', '.join(names)}.")
 
 
 @profile.command("demo")
@@ -153,7 +210,16 @@ def load_demo_if_new(cli: Cli, name: str) -> None:
     click.echo(f"Loaded demo data: {len(load_demo(cli.workspace, found))} change set(s).")
 
 
-def _plan(cli: Cli, name: str, answers: Iterable[str]) -> ProfilePlan:
+def _plan(
+    cli: Cli,
+    name: str,
+    answers: Iterable[str],
+    *,
+    ours: bool = False,
+    theirs: bool = False,
+    taken: tuple[str, ...] = (),
+) -> ProfilePlan:
+    from tracker.core.profile.merging import Takes
     from tracker.core.profile.plan import plan
 
     given: dict[str, Any] = {}
@@ -164,7 +230,7 @@ def _plan(cli: Cli, name: str, answers: Iterable[str]) -> ProfilePlan:
         given[question.strip()] = answer.strip()
     found = read(cli, name)
     with cli.workspace.read(cli.actor) as reading:
-        return plan(reading, found, given or None)
+        return plan(reading, found, given or None, takes=Takes.read(taken, ours=ours, theirs=theirs))
 
 
 def _apply(cli: Cli, plan: ProfilePlan) -> None:
@@ -179,5 +245,10 @@ def _apply(cli: Cli, plan: ProfilePlan) -> None:
 def _show(plan: ProfilePlan) -> None:
     for sentence in plan.sentences:
         click.echo(sentence)
+    for kept in plan.kept:
+        click.echo(str(kept))
+    for conflict in plan.conflicts:
+        decided = f"Decided for {conflict.taken}" if conflict.taken else "Conflict"
+        click.echo(f"{decided}: {conflict.sentence}", err=True)
     for step in plan.losses:
         click.echo(f"Takes something away: {step.sentence}", err=True)

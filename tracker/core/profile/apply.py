@@ -8,6 +8,9 @@ from tracker.core.base.house import save_setting
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.profile.applied import Applied, save_applied
 from tracker.core.profile.plan import ProfilePlan
+from tracker.core.profile.withdraw import check_unused
+from tracker.errors import Refused
+from tracker.i18n import _
 
 
 def apply(change: ChangeSet, plan: ProfilePlan) -> None:
@@ -15,9 +18,18 @@ def apply(change: ChangeSet, plan: ProfilePlan) -> None:
 
     :param change: opened with `designing=True` and the kind `profile`.
     :raises DesignChanged: the design moved since the plan was made.
-    :raises Refused: the data does not allow a step; nothing is done.
+    :raises Refused: a conflict is open, or the data does not allow a step; nothing is done.
     """
     require_admin(change)
+    if plan.open:
+        told = "\n".join(str(each.sentence) for each in plan.open)
+        raise Refused(
+            _(
+                "%(told)s\nDecide for ours (as it is here) or theirs (as the profile says), in all or path by path.",
+                told=told,
+            )
+        )
+    check_unused(change, plan.unused)
     configure(change, plan.design)
     for step in plan.house:
         save_setting(change, f"house.{step.name}", step.after)

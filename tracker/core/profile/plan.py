@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracker.core.access.rights import require_admin
+from tracker.core.base.house import House
 from tracker.core.base.transaction import Reading
 from tracker.core.design.difference import Plan, Step, difference
 from tracker.core.profile.answers import judge_answers
 from tracker.core.profile.applied import EXTENDS, HOUSE, Applied, applied_profiles
 from tracker.core.profile.behaviors import with_behaviors
 from tracker.core.profile.compose import compose
+from tracker.core.profile.merging import Conflict, Merging, Takes
 from tracker.core.profile.pieces import Piece
 from tracker.core.profile.problems import Problems
 from tracker.core.profile.read import Content, Ground, Profile
 from tracker.core.profile.rename import find_renames, rename, rename_base
+from tracker.core.profile.withdraw import withdraw_unsaid
+from tracker.errors import Refused
 from tracker.i18n import Message, _
 
 
@@ -55,6 +59,9 @@ class ProfilePlan:
     house: tuple[HouseStep, ...]
     base: Mapping[str, Any]  # what is remembered as applied
     before: Applied | None
+    conflicts: tuple[Conflict, ...] = ()  # those too that are decided
+    kept: tuple[Message, ...] = ()  # what the profile no longer says, and what stays of it all the same
+    unused: tuple[Step, ...] = ()  # what goes because it holds nothing
 
     @property
     def steps(self) -> tuple[Step | HouseStep, ...]:
@@ -68,31 +75,47 @@ class ProfilePlan:
 
     @property
     def losses(self) -> tuple[Step, ...]:
-        """The steps that take something away from people."""
-        return self.design.losses
+        """The steps that take something away from people; what holds nothing is no loss."""
+        return tuple(step for step in self.design.losses if step not in self.unused)
+
+    @property
+    def open(self) -> tuple[Conflict, ...]:
+        """The conflicts that nobody has decided; the plan cannot be applied while there are any."""
+        return tuple(each for each in self.conflicts if not each.taken)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON."""
         return {
             "steps": [step.to_json() for step in self.steps],
             "losses": [step.to_json() for step in self.losses],
+            "conflicts": [each.to_json() for each in self.conflicts],
+            "kept": [str(each) for each in self.kept],
         }
 
 
-def plan(reading: Reading, profile: Profile, answers: Mapping[str, Any] | None = None) -> ProfilePlan:
+def plan(
+    reading: Reading,
+    profile: Profile,
+    answers: Mapping[str, Any] | None = None,
+    *,
+    takes: Takes | None = None,
+) -> ProfilePlan:
     """Plan what brings the workspace to what a profile describes.
 
-    What admins changed since it was applied stays, unless the profile itself says something new there. What
-    the profile does not mention stays as well.
+    What admins changed since it was applied stays, unless the profile itself says something new there: that is
+    a conflict, and nothing is applied while one is open. What the profile never mentioned stays as well.
 
     :param answers: by question; those given before and defaults fill up the rest.
+    :param takes: how conflicts are decided.
     :raises ProfileError: the profile does not fit the workspace.
     :raises Invalid: an answer is missing or wrong.
-    :raises Refused: a step cannot be done on data.
+    :raises Refused: a step cannot be done on data, or the profile does not follow on the version that is applied.
+    :raises Unknown: a conflict is decided that there is not.
     """
     require_admin(reading)
     applied = applied_profiles(reading)
     before = applied.get(profile.name)
+    check_version(profile, before)
     judged = judge_answers(profile.questions, answers or {}, before.answers if before else {})
     ground = Ground.of(reading)
     content = profile.content(judged, ground)
@@ -101,16 +124,72 @@ def plan(reading: Reading, profile: Profile, answers: Mapping[str, Any] | None =
     names = find_renames(ground.design, content.pieces)
     design = rename(ground.design, names)
     base = rename_base(before.bodies if before else {}, names)
-    settings = {} if before is None or before.undone else before.base.get(HOUSE, {})
-    wanted = with_behaviors(reading.workspace, ground.design, compose(design, content.pieces, base))
+    merging = Merging(reading.workspace.types, takes)
+    wanted = compose(design, content.pieces, base, merging)
+    left = withdraw_unsaid(reading, wanted, _unsaid(base, before, content), merging)
+    house = _house_steps(reading, content, before, merging)
+    merging.problems.check()
+    merging.takes.check(merging.conflicts)
+    wanted = with_behaviors(reading.workspace, ground.design, left.design)
+    steps = difference(ground.design, wanted)
     return ProfilePlan(
         profile,
         judged.values,
-        difference(ground.design, wanted),
-        _house_steps(reading, content, settings),
+        steps,
+        house,
         _base_of(content),
         before,
+        tuple(merging.conflicts),
+        left.kept,
+        tuple(step for step in steps.losses if f"{step.kind} {step.path}" in left.gone),
     )
+
+
+def check_version(profile: Profile, before: Applied | None) -> None:
+    """Refuse a version that does not follow on the one that is applied.
+
+    :raises Refused: it is older, or one that upgrades other versions only.
+    """
+    if before is None or before.undone:
+        return
+    facts = {"name": profile.name, "new": profile.version, "old": before.version}
+    numbers = [_numbers(version) for version in (profile.version, before.version)]
+    if all(numbers) and numbers[0] < numbers[1]:
+        raise Refused(
+            _(
+                "Version %(old)s of “%(name)s” is applied, and %(new)s is older. Undo the applying of"
+                " %(old)s instead.",
+                **facts,
+            )
+        )
+    if profile.upgrades and before.version not in (*profile.upgrades, profile.version):
+        known = ", ".join(profile.upgrades)
+        raise Refused(
+            _(
+                "Version %(new)s of “%(name)s” upgrades %(known)s, and %(old)s is applied here. Apply one of"
+                " these first.",
+                **facts,
+                known=known,
+            )
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    """Return a version as numbers that compare; empty where it is no such version."""
+    parts = version.split(".")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        return []
+    numbers = [int(part) for part in parts]
+    while len(numbers) > 1 and not numbers[-1]:
+        numbers.pop()
+    return numbers
+
+
+def _unsaid(base: Mapping[str, Any], before: Applied | None, content: Content) -> dict[str, Any]:
+    """Return what the profile said when it was applied, and says no more; what others own is not among it."""
+    said = {piece.name for piece in content.pieces}
+    owned_by_others = set(before.base.get(EXTENDS, ())) if before else set()
+    return {name: body for name, body in base.items() if name not in said and name not in owned_by_others}
 
 
 def _base_of(content: Content) -> dict[str, Any]:
@@ -120,13 +199,28 @@ def _base_of(content: Content) -> dict[str, Any]:
     return {HOUSE: dict(content.house), **({EXTENDS: extends} if extends else {}), **bodies}
 
 
-def _house_steps(reading: Reading, content: Content, base: Mapping[str, str]) -> tuple[HouseStep, ...]:
-    now = vars(reading.house)
-    return tuple(
-        HouseStep(name, now[name], after)
-        for name, after in content.house.items()
-        if after != base.get(name) and after != now[name]
-    )
+def _house_steps(
+    reading: Reading, content: Content, before: Applied | None, merging: Merging
+) -> tuple[HouseStep, ...]:
+    now, base = vars(reading.house), {}
+    if before is not None and not before.undone:
+        base = vars(House()) | before.house
+    steps = []
+    for name, after in content.house.items():
+        said = base.get(name)
+        if after in (said, now[name]):
+            continue
+        if said not in (None, now[name]):
+            path = f"{HOUSE}.{name}"
+            facts = {"path": path, "ours": now[name], "theirs": after, "base": said}
+            sentence = _(
+                "%(path)s: here it is “%(ours)s”, the profile says “%(theirs)s” now, and said “%(base)s” before.",
+                **facts,
+            )
+            if merging.settle(path, sentence, base=said, ours=now[name], theirs=after) == "ours":
+                continue
+        steps.append(HouseStep(name, now[name], after))
+    return tuple(steps)
 
 
 def _refuse_owned(pieces: Iterable[Piece], others: Iterable[Applied]) -> None:

@@ -76,6 +76,7 @@ class Profile:
     demo: Path | None
     text: str
     source: Source = field(repr=False)
+    upgrades: tuple[str, ...] = ()  # versions on which it can be applied; empty: on all
 
     def content(self, answers: Answers, ground: Ground) -> Content:
         """Return what the profile says with these answers.
@@ -130,16 +131,26 @@ def _read(source: Source, ground: Ground, problems: Problems) -> Profile:
     if name and not is_key(name, reserved=()):
         problems.add(source.root.entries["profile"].place, no_key(name, "a profile", ()))
     title, version = top.text("title", required=True) or name, top.text("version") or "1"
-    summary = top.text("summary") or ""
+    summary, upgrades = top.text("summary") or "", tuple(_versions(top))
     questions = read_questions(top, ground.types, problems)
     demo = _demo(top, source, problems)
     for section in ("requires", "include", "house", "groups", "trackers"):
         top.get(section)
     top.finish()
-    profile = Profile(name, title, version, summary, questions, demo, source.text, source)
+    profile = Profile(name, title, version, summary, questions, demo, source.text, source, upgrades)
     problems.check()
     profile.content(sample_answers(questions), ground)
     return profile
+
+
+def _versions(top: Entries) -> list[str]:
+    """Read `upgrades`; a version counts as it is written, `1.10` too."""
+    node = top.get("upgrades")
+    nodes = [] if node is None else node.items if isinstance(node.value, list) else [node]
+    for each in nodes:
+        if isinstance(each.value, (bool, list, dict)):
+            top.problems.add(each.place, _("“upgrades” is a list of versions, such as [1.0.0]."))
+    return [each.raw for each in nodes]
 
 
 def _demo(top: Entries, source: Source, problems: Problems) -> Path | None:
