@@ -153,6 +153,36 @@ def drift_of(cli: Cli, name: str | None, *, as_json: bool) -> None:
         click.echo(f"Nothing differs from {', '.join(names)}.")
 
 
+@profile.command("remove")
+@click.argument("name", metavar="NAME")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
+@_JSON
+@pass_cli
+def remove_profile(cli: Cli, name: str, *, dry_run: bool, as_json: bool) -> None:
+    """Take away what a profile brought, and nobody changed or uses.
+
+    What holds data or was changed is retired, or stays, and is listed. It is one change set: `tracker undo`
+    brings all back.
+    """
+    from tracker.core.profile.remove import plan_removal, remove
+
+    with cli.workspace.read(cli.actor) as reading:
+        removal = plan_removal(reading, name)
+    if as_json:
+        echo_json(removal.to_json())
+    else:
+        for sentence in (*removal.sentences, *removal.kept):
+            click.echo(str(sentence))
+    if dry_run:
+        click.echo(f"{len(removal.plan.steps)} step(s) planned.", err=as_json)
+        return
+    with cli.workspace.change(
+        cli.actor, door="cli", kind="profile", reason=f"remove {name}", quiet=True, designing=True
+    ) as change:
+        remove(change, removal)
+    click.echo(f"{len(removal.plan.steps)} step(s) done.", err=as_json)
+
+
 @profile.command("demo")
 @_NAME
 @click.option("--clear", is_flag=True, help="Take the demo data away again.")

@@ -130,6 +130,8 @@ class _One:
 
     def body(self) -> Body:
         body = dict(self.ours)
+        if self.first and self.merging.checking:
+            body.pop("retired", None)  # what a profile brings is there
         keeps = self.piece.kind == "field" and self._keeps_type()
         for name in dict.fromkeys((*self.theirs, *self.base)):
             base, theirs, ours = self.base.get(name), self.theirs.get(name), self.ours.get(name)
