@@ -1,4 +1,4 @@
-"""Which change sets are listed for whom, and what an undo of nothing says."""
+"""Which change sets are listed for whom, and as what."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from ground import SYSTEM, Ground, field, group, tracker_def
 from sqlalchemy import insert, select
+from web_ground import Browser
 
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
@@ -60,3 +61,15 @@ def test_an_older_row_without_counts_lists_no_change_set(ground: Ground) -> None
         change.execute(insert(tables.touched), row)
 
     assert _listed(ground, reader) == []
+
+
+def test_what_takes_back_no_one_change_names_none(admin: Browser, web_ground: Ground) -> None:
+    with web_ground.workspace.change(
+        SYSTEM, door="engine", kind="undo", reason="clear the demo data"
+    ) as change:
+        trash.trash_items(change, web_ground.tracker("person"), [1, 2])
+
+    page = admin.get("/changes").text
+
+    assert "moved 2 people to the trash" in page
+    assert "None" not in page

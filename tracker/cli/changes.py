@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.context import NUMBER, Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def changes(cli: Cli, /, tracker: str, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("change_set", type=click.IntRange(min=1))
+@click.argument("change_set", type=NUMBER)
 @click.option("--dry-run", is_flag=True, help="Say what would be undone, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_cli
@@ -132,8 +132,13 @@ def _design(cli: Cli, change_set: int, *, backwards: bool) -> list[str]:
 
 
 def _undone(done: Undone, design: list[str], *, dry_run: bool) -> str:
-    told = "; ".join(part for part in (", ".join(design), _told(done.counts)) if part) or "nothing"
-    lines = [f"Would undo: {told}." if dry_run else f"Undone: {told}. This is change set {done.change_set}."]
+    told = "; ".join(part for part in (", ".join(design), _told(done.counts)) if part)
+    if dry_run:
+        lines = [f"Would undo: {told}." if told else "Nothing would be undone."]
+    elif done.change_set is None:
+        lines = ["Nothing was undone: nothing of it can be taken back now."]
+    else:
+        lines = [f"Undone: {told or 'nothing that is open to you'}. This is change set {done.change_set}."]
     if done.conflicts:
         lines.append(f"{len(done.conflicts)} left as they are:")
         lines += [

@@ -66,6 +66,21 @@ class Cli:
             self.workspace.database.close()
 
 
+class Number(click.IntRange):
+    """A number that Tracker gave to something: from 1 to the largest that a database holds."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = int(super().convert(value, param, ctx))
+        if found > LARGEST:
+            self.fail("no number is as large as that.", param, ctx)
+        return found
+
+
+LARGEST = 2**63 - 1
+NUMBER = Number()
 pass_cli = click.make_pass_decorator(Cli)
 
 

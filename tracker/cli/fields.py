@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.context import NUMBER, Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def texts(cli: Cli, path: str) -> None:
 
 
 @field.command("report")
-@click.argument("change_set", type=click.IntRange(min=1))
+@click.argument("change_set", type=NUMBER)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The CSV file to write."
 )
@@ -96,7 +96,7 @@ def report(cli: Cli, change_set: int, output: Path | None) -> None:
 
 
 @field.command("resume")
-@click.argument("change_set", type=click.IntRange(min=1))
+@click.argument("change_set", type=NUMBER)
 @pass_cli
 def resume(cli: Cli, change_set: int) -> None:
     """Go on with a change of type that was killed."""
@@ -107,7 +107,7 @@ def resume(cli: Cli, change_set: int) -> None:
 
 
 @field.command("stop")
-@click.argument("change_set", type=click.IntRange(min=1))
+@click.argument("change_set", type=NUMBER)
 @pass_cli
 def stop(cli: Cli, change_set: int) -> None:
     """End a change of type that was killed: the field stays what it is."""

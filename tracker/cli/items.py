@@ -105,7 +105,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
 
 def _number(reading: Reading, tracker: Tracker, text: str) -> int:
     """Return the id of an item given by id or uid."""
-    if text.lstrip("#").isdigit() and len(text) < 19:
+    if text.lstrip("#").isdecimal() and len(text) < 19:
         return int(text.lstrip("#"))
     from tracker.core.ask.lookup import UID, find_items
     from tracker.errors import NotFound

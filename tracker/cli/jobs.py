@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.context import NUMBER, Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 STATES = ("due", "taken", "sending", "unknown", "done", "dead")
@@ -98,7 +98,7 @@ def list_jobs(cli: Cli, /, **options: Any) -> None:
 
 
 @jobs.command("retry")
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=NUMBER)
 @pass_cli
 def retry_jobs(cli: Cli, ids: tuple[int, ...]) -> None:
     """Do jobs again that failed: those of IDS, or all that were given up."""

@@ -99,15 +99,28 @@ def group() -> None:
 
 @group.command("add")
 @click.argument("key")
-@click.option("--title", default="", help="The name that people see; the key if left out.")
-@click.option("--includes", multiple=True, metavar="GROUP", help="Has the rights of this group, too.")
-@click.option("--code", default="", help="Its code elsewhere.")
+@click.option("--title", help="The name that people see; the key if left out.")
+@click.option(
+    "--includes", multiple=True, metavar="GROUP", help='Has the rights of this group, too; "" for none.'
+)
+@click.option("--code", help="Its code elsewhere.")
 @pass_cli
-def add_group(cli: Cli, key: str, *, title: str, includes: tuple[str, ...], code: str) -> None:
-    """Add a group, or change the one of that KEY."""
-    from tracker.core.design.definitions import GroupDef
+def add_group(cli: Cli, /, key: str, **options: Any) -> None:
+    """Add a group, or change the one of that KEY; what is left out stays as it is."""
+    from dataclasses import replace
 
-    made = GroupDef(key=key, title=title or key, includes=includes, external=code)
+    from tracker.core.design.definitions import GroupDef
+    from tracker.core.design.store import trackers
+
+    with cli.workspace.read(cli.actor) as reading:
+        groups = {each.key: each for each in trackers(reading).design.groups}
+    made = groups.get(key) or GroupDef(key=key, title=key)
+    if options["title"] is not None:
+        made = replace(made, title=options["title"] or key)
+    if options["includes"]:
+        made = replace(made, includes=tuple(filter(None, options["includes"])))
+    if options["code"] is not None:
+        made = replace(made, external=options["code"])
     click.echo(_done(*_save(cli, [made], reason=f"group {key}")))
 
 

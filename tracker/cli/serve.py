@@ -12,6 +12,8 @@ import click
 from tracker.cli.context import Cli, pass_cli
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.core.base.workspace import Workspace
 
 WELCOME = "welcome"  # purpose of the one-time link with which the first administrator comes in
@@ -72,9 +74,40 @@ def prepare(cli: Cli, options: dict[str, Any]) -> None:
         return
     from tracker.cli.profile import apply_if_new, load_demo_if_new
 
+    say_kept_answers(cli, name, options["answers"])
     apply_if_new(cli, name, options["answers"])
     if options["demo"]:
         load_demo_if_new(cli, name)
+
+
+def say_kept_answers(cli: Cli, name: str, answers: Sequence[str]) -> None:
+    """Say which answers change nothing, since the profile is applied with others.
+
+    :raises Unknown: the profile asks no such question.
+    :raises Invalid: that is no answer.
+    """
+    from tracker.cli.profile import read
+    from tracker.core.profile.answers import judge_answers
+    from tracker.core.profile.applied import applied_profiles
+
+    given = {
+        each.partition("=")[0].strip(): each.partition("=")[2].strip() for each in answers if "=" in each
+    }
+    profile = read(cli, name)
+    with cli.workspace.read(cli.actor) as reading:
+        held = applied_profiles(reading).get(profile.name)
+    if held is None or held.undone or not given:
+        return
+    judged = judge_answers(profile.questions, given, held.answers).values
+    for question, answer in given.items():
+        if judged[question] == held.answers.get(question):
+            continue
+        kept = f"{question}={held.answers[question]}" if question in held.answers else f"no {question}"
+        click.echo(
+            f"{profile.title} is applied with {kept}: --set changes nothing here."
+            f" To change it: tracker profile apply {name} --set {question}={answer}",
+            err=True,
+        )
 
 
 def welcome_link(workspace: Workspace, cli: Cli, address: str) -> str | None:

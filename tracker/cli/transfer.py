@@ -56,7 +56,10 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 @click.option("--encoding", help="The encoding of the file.")
 @click.option("--delimiter", help="What stands between cells: one sign, or tab.")
 @click.option(
-    "--header", type=click.IntRange(min=1), metavar="LINE", help="The line with the names of the columns."
+    "--header",
+    type=click.IntRange(1, 1_000_000),
+    metavar="LINE",
+    help="The line with the names of the columns.",
 )
 @click.option("--dry-run", is_flag=True, help="Do everything in a transaction that is taken back.")
 @click.option(

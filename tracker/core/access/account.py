@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import Locale, UnknownLocaleError
 from sqlalchemy import func, select, update
 
-from tracker.core.access.people import Person, _person, judged_email, require_self
+from tracker.core.access.people import Person, _person, judged_email, judged_name, require_self
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.errors import Invalid, Unknown
@@ -50,8 +50,10 @@ def save_about(change: ChangeSet, user_id: int, about: About) -> None:
     require_self(change, user_id)
     refused: dict[str, list[Message]] = {}
     name, address = about.name.strip(), about.email.strip()
-    if not name or len(name) > 200:
-        refused["name"] = [_("Give a name of at most 200 signs.")]
+    try:
+        judged_name(name)
+    except Invalid as error:
+        refused["name"] = [error.message]
     try:
         address = judged_email(address)
     except Invalid as error:

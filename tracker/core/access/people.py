@@ -19,6 +19,7 @@ from tracker.errors import Invalid, Refused, Unknown
 from tracker.i18n import Reader, _
 
 SHORTEST_PASSWORD = 10
+LONGEST_NAME = 120
 _hasher = PasswordHasher()
 
 
@@ -49,11 +50,13 @@ def add_person(
 
     :param change: opened with `designing=True`: rights change with it.
     :param password: at least 10 characters; None means that the person cannot sign in with one.
-    :raises Invalid: the address or the password is refused.
+    :param name: empty: what stands before the @ of the address.
+    :raises Invalid: the name, the address or the password is refused.
     :raises Refused: the address is already used.
     """
     require_admin(change)
     address = judged_email(email)
+    name = judged_name(name.strip() or address.partition("@")[0])
     table = tables.user
     if change.execute(select(table.c.id).where(table.c.email_folded == address.lower())).first():
         raise Refused(_("%(email)s is already used.", email=address))
@@ -64,7 +67,7 @@ def add_person(
                 "uid": str(uuid4()),
                 "email": address,
                 "email_folded": address.lower(),
-                "name": name.strip() or address.partition("@")[0],
+                "name": name,
                 "password": hash_password(password) if password is not None else None,
                 "admin": admin,
                 "disabled": False,
@@ -208,6 +211,17 @@ def judged_email(email: str) -> str:
         return validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise Invalid("email", _("“%(email)s” is no e-mail address.", email=email)) from error
+
+
+def judged_name(name: str) -> str:
+    """Return the name that others see.
+
+    :raises Invalid: it is empty or too long.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Invalid("name", _("Give a name of at most %(most)d characters.", most=LONGEST_NAME))
+    return name
 
 
 def _person(row: object, groups: tuple[str, ...] = ()) -> Person:

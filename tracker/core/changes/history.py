@@ -306,32 +306,19 @@ def change_sets(
 
     :param before: only change sets with a lower number, for the next page.
     """
-    table, touched = tables.change_set, tables.touched
+    table = tables.change_set
     mine = rights(reading)
     seen = visible_trackers(reading)
     wanted = [each for each in seen if tracker in ("", each.key)]
     if tracker and not wanted:
         raise Unknown("tracker", tracker, [each.key for each in seen])
     whole = [each.id for each in wanted if mine.views_all(each)]
-    here = touched.c.change_set_id == table.c.id
-    shown: list[ColumnElement[bool]] = [
-        exists(select(touched.c.tracker_id).where(here, touched.c.tracker_id.in_(whole), tables.counted))
-    ]
+    shown: list[ColumnElement[bool]] = [_counts_in(whole)]
     if mine.unbounded and not tracker:
         shown.append(table.c.kind.in_(("design", "grants", "profile", "undo")))
     own = [table.c.actor_id == reading.actor.user_id] if reading.actor.user_id is not None else []
     if tracker:
-        own = [
-            and_(
-                each,
-                exists(
-                    select(touched.c.tracker_id).where(
-                        here, touched.c.tracker_id == wanted[0].id, tables.counted
-                    )
-                ),
-            )
-            for each in own
-        ]
+        own = [and_(each, _counts_in([wanted[0].id])) for each in own]
     statement = select(table).where(or_(*shown, *own)).order_by(table.c.id.desc()).limit(limit)
     if since is not None:
         statement = statement.where(table.c.at >= since)
@@ -343,6 +330,13 @@ def change_sets(
     infos = change_set_infos(reading, [row.id for row in rows])
     counts = touched_counts(reading, [row.id for row in rows])
     return [Summary(infos[row.id], counts.get(row.id, {})) for row in rows]
+
+
+def _counts_in(tracker_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Return the clause for change sets that did something in one of some trackers."""
+    table = tables.touched
+    here = table.c.change_set_id == tables.change_set.c.id
+    return exists(select(table.c.tracker_id).where(here, table.c.tracker_id.in_(tracker_ids), tables.counted))
 
 
 def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, Counts]]:

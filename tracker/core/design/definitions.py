@@ -228,6 +228,21 @@ class Design:
                 return group
         raise Unknown("group", key, [group.key for group in self.groups])
 
+    def group_circle(self, key: str) -> list[str]:
+        """Return the way on which a group includes itself; empty when it does not."""
+        includes = {group.key: group.includes for group in self.groups}
+        ways: list[list[str]] = [[key]]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop()
+            for other in includes.get(way[-1], ()):
+                if other == key:
+                    return [*way, other]
+                if other not in seen:
+                    seen.add(other)
+                    ways.append([*way, other])
+        return []
+
     def with_(self, *changed: TrackerDef | GroupDef) -> Design:
         """Return this design with trackers or groups put in the place of those of the same key, or added."""
         trackers = {tracker.key: tracker for tracker in self.trackers}

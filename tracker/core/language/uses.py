@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracker.core.design.bound import Tracker, Trackers
-from tracker.core.design.definitions import ViewDef
+from tracker.core.design.definitions import Design, ViewDef
 from tracker.core.language.computed import check_circles, computed_kind
 from tracker.core.language.expression import check_condition, checking_scope
 from tracker.core.language.operators import operator_for
@@ -33,9 +33,10 @@ def check_design(old: Trackers, new: Trackers) -> None:
     """Refuse a design in which a computed field needs itself, or something breaks that held before.
 
     :raises ExpressionError: with every field on the circle.
-    :raises Refused: names what would break, and why.
+    :raises Refused: names what would break, and why; or the groups that would include each other in a circle.
     """
     check_circles(new)
+    _check_groups(old.design, new.design)
     fresh = broken(new)
     if fresh:
         before = broken(old)
@@ -45,6 +46,14 @@ def check_design(old: Trackers, new: Trackers) -> None:
     told = " ".join(list(fresh.values())[:MOST_NAMED])
     more = f" And {len(fresh) - MOST_NAMED} more." if len(fresh) > MOST_NAMED else ""
     raise Refused(_("Something else needs this. %(told)s%(more)s Change that first.", told=told, more=more))
+
+
+def _check_groups(old: Design, new: Design) -> None:
+    """Refuse groups that include each other in a circle; one that is there already holds nobody up."""
+    for group in new.groups:
+        circle = new.group_circle(group.key)
+        if circle and not old.group_circle(group.key):
+            raise Refused(_("The groups include each other in a circle: %(path)s.", path=" → ".join(circle)))
 
 
 def broken(trackers: Trackers) -> Mapping[Place, str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tracker.core.design.bound import BoundField, Tracker, Trackers
-from tracker.core.design.definitions import Design
 from tracker.core.language.computed import computed, settle_kinds
 from tracker.core.language.expression import check_condition, check_expression, checking_scope
 from tracker.core.language.places import SYSTEM_NAMES
@@ -52,7 +51,7 @@ class References:
         self._names(piece.node.entries.get("includes"), "group", self.groups)
 
     def _group_circle(self, piece: Piece) -> None:
-        path = group_circle(self.trackers.design, piece.key)
+        path = self.trackers.design.group_circle(piece.key)
         if path:
             place = piece.node.entries["includes"].place if "includes" in piece.node.entries else piece.place
             circle = " → ".join(path)
@@ -255,22 +254,6 @@ class References:
                 self.problems.add(Place(place.file, place.line, column), error.what)
         except Invalid as error:
             self.problems.add(node.place, error.message)
-
-
-def group_circle(design: Design, key: str) -> list[str]:
-    """Return the way on which a group includes itself; empty when it does not."""
-    includes = {group.key: group.includes for group in design.groups}
-    ways: list[list[str]] = [[key]]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop()
-        for other in includes.get(way[-1], ()):
-            if other == key:
-                return [*way, other]
-            if other not in seen:
-                seen.add(other)
-                ways.append([*way, other])
-    return []
 
 
 def _each(node: Node | None) -> Iterator[Node]:

@@ -44,12 +44,12 @@ def line(reading: Reading, summary: Summary) -> Line:
     info = summary.info
     item = _only_item(reading, summary)
     what = _about_one(item) if item else _about_counts(reading, summary)
-    if info.kind == "undo":
-        what = (
-            str(_("took back change %(id)s: %(what)s", id=info.undoes_id, what=what))
-            if what
-            else "took back a change"
-        )
+    if info.kind == "undo" and not what:
+        what = "took back a change"
+    elif (
+        info.kind == "undo" and info.undoes_id is not None
+    ):  # demo data are taken back together, which is no change's number
+        what = str(_("took back change %(id)s: %(what)s", id=info.undoes_id, what=what))
     open_for_undo = info.undone_by is None and info.state == "done" and bool(summary.counts)
     mine = info.actor_id is not None and info.actor_id == reading.actor.user_id
     return Line(
