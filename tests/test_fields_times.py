@@ -1,11 +1,13 @@
 """Times of day, durations, percent and stars: what people write, and what they read."""
 
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from fields_ground import GERMAN, bound, code_of
 
 from tracker.errors import Invalid
+from tracker.fields.base import TextDialect
+from tracker.fields.dates import Moment
 from tracker.fields.scores import Percent, Rating
 from tracker.fields.times import Duration, TimeOfDay
 from tracker.i18n import Reader
@@ -104,7 +106,18 @@ def test_percent_is_kept_as_written_and_shown_in_the_readers_way():
 def test_stars_are_shown_as_stars_and_read_out_as_a_number():
     field = Rating({"max": 3})
     assert field.format(2) == "★★☆"
-    assert 'aria-label="2 of 3 stars">★★<span>★</span>' in field.html(2)
+    assert 'aria-label="2 of 3 stars">★★<span>☆</span>' in field.html(2)
     assert field.format(5) == "★★★★★", "a value from before the field had fewer stars is still shown"
     assert code_of(field, 4) == "range"
     assert bound("rating").judge_text("3.0") == 3
+
+
+def test_a_time_that_the_clocks_leave_out_is_refused():
+    vienna = TextDialect(zone="Europe/Vienna")
+    with pytest.raises(Invalid) as refusal:
+        Moment().judge_text("2026-03-29 02:30", vienna)
+    assert refusal.value.code == "date"
+    assert "the clocks go forward" in str(refusal.value)
+    assert Moment().judge_text("2026-03-29 03:30", vienna) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert Moment().judge_text("2026-10-25 02:30", vienna) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert Moment().judge_text("2026-03-29T02:30+01:00", vienna) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)

@@ -172,6 +172,11 @@ class Moment(FieldType):
             )
         except ValueError:
             raise Invalid("date", _("There is no time %(text)s.", text=shown(rest))) from None
+        if not (utc or sign) and _is_skipped(moment):
+            raise Invalid(
+                "date",
+                _("There is no %(text)s on that day: the clocks go forward then.", text=shown(rest)),
+            )
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
         try:
             return (moment + offset if sign == "-" else moment - offset).astimezone(UTC)
@@ -227,6 +232,16 @@ def _hour(hour: int, half: str | None) -> int:
     if not 1 <= hour <= 12:
         raise ValueError(hour)
     return hour % 12 + 12 * (half.lower() == "pm")
+
+
+def _is_skipped(local: datetime) -> bool:
+    """Say whether a local time is within the hour that is left out when the clocks go forward."""
+    if local.tzinfo is UTC:
+        return False
+    try:
+        return local.astimezone(UTC).astimezone(local.tzinfo).replace(fold=0) != local.replace(fold=0)
+    except OverflowError:
+        return False
 
 
 def _too_far() -> Invalid:

@@ -108,7 +108,7 @@ class Rating(Number):
 
     def html(self, value: int, reader: Reader = PLAIN) -> Markup:
         said = _("%(stars)d of %(most)d stars", stars=value, most=self.most)
-        on, off = "★" * value, "★" * max(0, self.most - value)
+        on, off = "★" * value, "☆" * max(0, self.most - value)
         return Markup('<span class="tk-rating" role="img" aria-label="{}">{}<span>{}</span></span>').format(
             str(said), on, off
         )
