@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from ground import SYSTEM, group
 from web_ground import add_person, sign_in
 
+from tracker.core.items.write import Placing, change_item
 from tracker.web.home.routes import greeting_at
 
 
@@ -107,8 +109,6 @@ def test_search_finds_nothing_that_is_not_open_to_the_reader(signed_in):
 
 
 def test_taken_rights_hold_from_the_next_request(app, web_ground):
-    from ground import SYSTEM
-
     from tracker.core.access.people import find_person, take_from_group
 
     add_person(web_ground, "ada@example.org", "staff")
@@ -147,3 +147,48 @@ def test_what_an_undo_left_is_named_and_can_be_undone_later(staff, web_ground):
 
     assert "Part of this is taken back." in page
     assert "Undo the rest" in page
+
+
+def test_a_change_of_owner_and_group_is_told_in_words(admin, web_ground):
+    with web_ground.workspace.change(SYSTEM, door="engine") as change:
+        tracker = web_ground.tracker("person")
+        placing = Placing(None, web_ground.design().group("staff").id)
+        change_item(change, tracker, 1, values={}, version=None, placing=placing)
+        number = change.id
+
+    assert "changed the group of" in admin.get(f"/changes/{number}").text
+    assert "changed the group of" in admin.get("/changes").text
+    assert "group_id" not in admin.get("/changes").text
+
+
+def test_undo_is_not_offered_to_who_has_no_right_to_it(signed_in, web_ground):
+    web_ground.configure(
+        group("makers", person__view="all", person__create="all"),
+        group("menders", person__view="all", person__change="where:town = 'Gdynia'"),
+    )
+    maker, mender = signed_in("makers"), signed_in("menders")
+    maker.post("/t/person/new", {"v.name": "Ada Lovelace"})
+    address = last_change(maker)
+    number = web_ground.change("person", 2, town="Graz")
+
+    assert ">Undo<" not in maker.get("/changes").text
+    for browser, page in ((maker, address), (mender, f"/changes/{number}")):
+        assert "You may not take this back" in browser.get(page).text
+        assert "Undo this change" not in browser.get(page).text
+    answer = maker.post(f"{address}/undo")
+    assert "Nothing was undone:" in maker.get(answer.location).text
+
+
+def test_the_heading_tells_what_is_open_of_a_change(signed_in, web_ground):
+    web_ground.configure(group("locals", person__view="where:town = 'Graz'"))
+    number = web_ground.change("person", 1, town="Graz")
+    page = signed_in("locals").get(f"/changes/{number}").text
+
+    assert "changed Town of" in page
+    assert "changed something" not in page
+
+
+def test_an_empty_list_of_changes_does_not_speak_for_all(signed_in, web_ground):
+    web_ground.configure(group("locals", person__view="where:town = 'Nowhere'"))
+
+    assert "Of what you may see here, nothing changed yet" in signed_in("locals").get("/changes").text

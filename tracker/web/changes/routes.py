@@ -8,10 +8,11 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from tracker.core.access.rights import rights, visible_trackers
 from tracker.core.ask.names import names
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.changes import undo
-from tracker.core.changes.contents import contents
+from tracker.core.changes.contents import Touched, contents
 from tracker.core.changes.history import (
     Summary,
     change_set_infos,
@@ -22,10 +23,10 @@ from tracker.core.changes.history import (
 from tracker.core.changes.undo import Undone
 from tracker.core.design.store import trackers
 from tracker.errors import Refused, TrackerError, Unknown
-from tracker.i18n import _
+from tracker.i18n import Message, _
 from tracker.web import identity
 from tracker.web.asking import close, reading
-from tracker.web.changes.sentences import DOORS, WOULD, counted_parts, line, lines
+from tracker.web.changes.sentences import DOORS, WOULD, counted_parts, line, lines, may_take_back
 from tracker.web.ids import id_of
 from tracker.web.items.past import told
 from tracker.web.toasts import toast
@@ -54,7 +55,12 @@ def show_all() -> ResponseReturnValue:
     )
     about = trackers(here).by_key.get(request.args.get("tracker", ""))
     return render_template(
-        "changes/all.html", lines=lines(here, found[:PAGE]), more=more, about=about, doors=DOORS
+        "changes/all.html",
+        lines=lines(here, found[:PAGE]),
+        more=more,
+        about=about,
+        doors=DOORS,
+        sees_all=all(rights(here).views_all(each) for each in visible_trackers(here)),
     )
 
 
@@ -81,10 +87,13 @@ def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     counts = touched_counts(here, [change_set_id]).get(change_set_id, {})
     summary = Summary(info, counts)
     size = sum(sum(vars(each).values()) for each in counts.values())
+    found = contents(here, change_set_id)
+    if not problem and not rights(here).unbounded and not _may(here, counts, found, size=size):
+        problem = "You may not take this back: of what it touched, nothing is open to you to change."
     facts: dict[str, Any] = {
         "line": line(here, summary),
         "info": info,
-        "touched": [(each, told(here, each.tracker, each.fields)) for each in contents(here, change_set_id)],
+        "touched": [(each, told(here, each.tracker, each.fields)) for each in found],
         "size": size,
         "doors": DOORS,
         "problem": problem,
@@ -95,6 +104,13 @@ def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     may_try = not problem and (info.undone_by is None or facts["rest"])
     tried = _tried(change_set_id) if trying and may_try else None
     return render_template("changes/one.html", **facts, **_in_words(reading(), tried))
+
+
+def _may(here: Reading, counts: Mapping[str, Counts], found: list[Touched], *, size: int) -> bool:
+    """Say whether the actor may take back anything of a change set; what is not on the page is not asked for."""
+    if not found:
+        return False
+    return may_take_back(here, counts, found if size <= len(found) else None)
 
 
 def _tried(change_set_id: int) -> Undone | str:
@@ -147,17 +163,25 @@ def undo_one(change_set_id: int) -> ResponseReturnValue:
     done = undo.undo(g.workspace, g.actor, change_set_id, door="web")
     if done.conflicts:
         n = len(done.conflicts)
+        if done.change_set is None:
+            toast(_nothing_undone(done))
+            return redirect(url_for(".show", change_set_id=change_set_id), 303)
         what = (
             _("Undone, but 1 thing was left as it is.")
             if n == 1
             else _("Undone, but %(n)d things were left as they are.", n=n)
         )
         toast(what, undo=done.change_set if done.counts else None)
-        return redirect(
-            url_for(".show", change_set_id=done.change_set) if done.change_set else url_for(".show_all"), 303
-        )
+        return redirect(url_for(".show", change_set_id=done.change_set), 303)
     toast(_("Undone."), undo=done.change_set if done.counts else None)
     return redirect(_back(change_set_id), 303)
+
+
+def _nothing_undone(done: Undone) -> Message:
+    reason = str(done.conflicts[0].reason).rstrip(".")
+    if len(done.conflicts) == 1:
+        return _("Nothing was undone: %(reason)s.", reason=reason)
+    return _("Nothing was undone: %(reason)s, and %(n)d more.", reason=reason, n=len(done.conflicts) - 1)
 
 
 def _back(change_set_id: int) -> str:
