@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ground import Ground, guard
+from ground import SYSTEM, Ground, guard
 from timeline_ground import browser, keep_by_form
-from web_ground import add_person, sign_in
+from web_ground import add_person, sign_in, text_of
 
 from tracker.app import create_app, open_workspace
 from tracker.core.ask.page import get_item
+from tracker.core.base.house import save_setting
 from tracker.core.design.bound import Gone
 from tracker.core.design.store import trackers
 from tracker.core.items.trash import trash_items
@@ -271,3 +272,25 @@ def test_an_administrator_reads_the_engines_page_of_a_note(site):
         item = get_item(reading, trackers(reading).get("timeline_note"), made.note)
     assert item.values["about"] == site.about(site.ann)
     assert Placing(item.owner_id) == Placing(site.staff.user_id)
+
+
+def test_notes_are_told_apart_in_a_search_and_named_in_the_houses_time(site):
+    with site.workspace.change(SYSTEM, door="engine", designing=True) as change:
+        save_setting(change, "house.zone", "Asia/Tokyo")
+    made = site.keep(site.staff, text="The boat\nneeds paint", happened="2026-11-24 23:30")
+    site.keep(site.board, text="The boat of Bob", about=site.bob)
+    admin, other = browser(site, site.admin), browser(site, site.other)
+    page = text_of(admin.get("/search?q=boat"))
+
+    assert "Ann · The boat needs paint" in page
+    assert "Bob · The boat of Bob" in page
+    assert "Bob" not in text_of(other.get("/search?q=boat"))
+    assert "Note 25 Nov 2026, 08:30" in page
+    assert "Note 25 Nov 2026, 08:30" in admin.get(f"/t/timeline_note/{made.note}").text
+
+
+def test_the_type_that_notes_bring_is_not_offered_for_fields(site):
+    page = browser(site, site.admin).get("/admin/trackers/person/fields/new")
+
+    assert page.status_code == 200
+    assert "What a note is about" not in page.text

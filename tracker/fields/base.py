@@ -103,6 +103,9 @@ class FieldType:
     titled: ClassVar[bool] = False  # may be part of an item's shown name
     encryptable: ClassVar[bool] = True
     computed: ClassVar[bool] = False  # read-time SQL, nothing stored
+    offered: ClassVar[bool] = (
+        True  # False: only behaviors and profiles bring it, no gallery of types shows it
+    )
     layout: ClassVar[bool] = False  # lays out forms and pages, and holds no value
     generated: ClassVar[bool] = False  # the engine gives the value, people cannot
     importable: ClassVar[bool] = True

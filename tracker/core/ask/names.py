@@ -15,6 +15,7 @@ from tracker.core.ask.kept import kept
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.fields.text import Line
+from tracker.i18n import PLAIN, Reader
 
 
 def name_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
@@ -27,9 +28,13 @@ def name_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
     ]
 
 
-def name_of(fields: Iterable[BoundField], item_id: int, values: Mapping[str, Any]) -> str:
-    """Return an item's shown name, or `#7` when nothing of it is filled or readable."""
-    parts = [each.type.format(values[each.key]) for each in fields if values.get(each.key) is not None]
+def name_of(
+    fields: Iterable[BoundField], item_id: int, values: Mapping[str, Any], reader: Reader = PLAIN
+) -> str:
+    """Return an item's shown name, or `#7` when nothing of it is filled or readable; moments in the reader's zone."""
+    parts = [
+        each.type.format(values[each.key], reader) for each in fields if values.get(each.key) is not None
+    ]
     return " ".join(parts) or f"#{item_id}"
 
 
@@ -45,7 +50,7 @@ def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, s
         statement=lambda made: made.statement,
     )
     rows = reading.execute(naming.statement, given(reading, wanted)).all()
-    return {row[0]: naming.name(row) for row in rows}
+    return {row[0]: naming.name(row, reading.actor.reader) for row in rows}
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class _Naming:
     statement: Select[Any]
     fields: Sequence[BoundField]
 
-    def name(self, row: Any) -> str:
+    def name(self, row: Any, reader: Reader) -> str:
         """Return the name of the item in a row; most trackers have one name of one line."""
         if len(row) == 2:
             return row[1] or f"#{row[0]}"
@@ -65,7 +70,7 @@ class _Naming:
             stop = start + len(each.columns)
             values[each.key] = each.load(row[start:stop])
             start = stop
-        return name_of(self.fields, row[0], values)
+        return name_of(self.fields, row[0], values, reader)
 
 
 def _naming(reading: Reading, tracker: Tracker) -> _Naming:

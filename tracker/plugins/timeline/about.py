@@ -48,6 +48,7 @@ class AboutField(FieldType):
     encryptable = False  # what is sealed cannot be joined
     to_any = ("tracker", "item")
     to_behavior = "timeline"
+    offered = False  # the behavior brings it
     good = ("3:17", {"tracker": 3, "item": 17}, About(3, 17), None)
     bad = {"3": "type", "0:1": "type", 7: "type", "a:b": "type", (1, 2, 3): "type"}
 

@@ -163,7 +163,9 @@ def _changed(reading: Reading, key: str, field: BoundField, asked: Retyping) -> 
 def _gallery(reading: Reading, key: str, field: BoundField) -> ResponseReturnValue:
     rank = {heading: place for place, heading in enumerate(ORDER)}
     types = [
-        cls for cls in reading.workspace.types if cls.name != field.type.name and convertible(field.type, cls)
+        cls
+        for cls in reading.workspace.types
+        if cls.offered and cls.name != field.type.name and convertible(field.type, cls)
     ]
     types.sort(key=lambda cls: (rank.get(cls.group, len(ORDER)), cls.group))
     groups = [(heading, list(members)) for heading, members in groupby(types, key=lambda cls: cls.group)]

@@ -230,7 +230,7 @@ def _may_convert(draft: FieldDraft) -> bool:
 
 def gallery(reading: Reading) -> list[tuple[str, list[Tile]]]:
     """Return the types by the heading under which they stand, each with a sample."""
-    types = list(reading.workspace.types)
+    types = [cls for cls in reading.workspace.types if cls.offered]
     rank = {name: number for number, name in enumerate(ORDER)}
     types.sort(key=lambda cls: (rank.get(cls.group, len(ORDER)), cls.group))
     return [

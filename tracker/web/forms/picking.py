@@ -62,7 +62,7 @@ def picks(reading: Reading, tracker: Tracker, text: str = "", *, limit: int = HI
     hits = [
         Pick(
             str(item.id),
-            name_of(fields, item.id, item.values),
+            name_of(fields, item.id, item.values, reading.actor.reader),
             fact.type.format(item.values[fact.key], reader)
             if fact and item.values.get(fact.key) is not None
             else "",

@@ -109,7 +109,7 @@ def item_page(
     return ItemPage(
         tracker,
         item,
-        name_of(titles, item.id, held),
+        name_of(titles, item.id, held, reading.actor.reader),
         is_person_like(tracker),
         _pill(fields, clear, held),
         _line(named, fields, held, clear),

@@ -129,7 +129,7 @@ def filled(reading: Reading, tab: Related, item: Item, *, limit: int = ROWS) -> 
     rows = tuple(
         Row(
             each,
-            name_of(titles, each.id, each.values),
+            name_of(titles, each.id, each.values, reading.actor.reader),
             tuple(
                 Cell(
                     Markup("")

@@ -147,7 +147,7 @@ def rows(reading: Reading, tracker: Tracker, columns: Sequence[Column], page: Pa
     return [
         Row(
             item.id,
-            name_of(named, item.id, item.values),
+            name_of(named, item.id, item.values, reading.actor.reader),
             to_item(tracker.key, item.id),
             [cells[number] for cells in made],
         )

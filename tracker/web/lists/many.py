@@ -145,7 +145,11 @@ def show_trash(name: str) -> ResponseReturnValue:
         "lists/trash.html",
         tracker=tracker,
         items=[
-            (item.id, name_of(fields, item.id, item.values), infos.get(item.deleted_cs or 0))
+            (
+                item.id,
+                name_of(fields, item.id, item.values, here.actor.reader),
+                infos.get(item.deleted_cs or 0),
+            )
             for item in found.items
         ],
         next=found.next and to_tracker(tracker.key, "trash", after=found.next),
