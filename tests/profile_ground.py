@@ -14,9 +14,12 @@ from tracker.core.design.difference import difference
 from tracker.core.design.store import read_design
 from tracker.core.profile.apply import apply
 from tracker.core.profile.drift import drift
+from tracker.core.profile.export import export
 from tracker.core.profile.merging import Takes
 from tracker.core.profile.plan import ProfilePlan, plan
 from tracker.core.profile.read import Ground, read_profile_text
+from tracker.fields import BUILTIN
+from tracker.fields.registry import TypeRegistry
 
 ADMIN = system("admin")
 
@@ -60,6 +63,11 @@ class Profiles:
         tracker, _dot, key = path.partition(".")
         self.edit(lambda old: part(old, tracker, ViewDef, key, **entries))
 
+    def export(self, name: str = "") -> str:
+        """Return the design as the text of a profile."""
+        with self.workspace.read(ADMIN) as reading:
+            return export(reading, name=name)
+
     def drift(self, name: str) -> list[str]:
         """Return how the workspace differs from a profile, in words."""
         with self.workspace.read(ADMIN) as reading:
@@ -90,3 +98,31 @@ def bodies(design: Design) -> dict[str, dict[str, Any]]:
         f"{each.kind} {path}": {name: value for name, value in each.body().items() if name != "column"}
         for path, each in design.walk()
     }
+
+
+def meaning(design: Design) -> dict[str, Any]:
+    """Return what a design means to people: without numbers, what is retired, and how options are written."""
+    types = TypeRegistry(BUILTIN)
+    told: dict[str, Any] = {}
+    live = {each.key for each in design.trackers if not each.retired}
+    for path, each in design.walk():
+        if getattr(each, "retired", False) or (
+            each.kind in ("field", "view", "rule") and path.partition(".")[0] not in live
+        ):
+            continue
+        body = {name: value for name, value in each.body().items() if name not in ("column", "position")}
+        if isinstance(each, FieldDef) and each.type in types:
+            body["options"] = repr(types.get(each.type).Options().load(body.get("options", {})))
+        told[f"{each.kind} {path}"] = body
+    for top in design.trackers:
+        for name in ("fields", "views"):
+            parts = sorted(getattr(top, name), key=lambda each: (each.position, each.id))
+            told[f"{name} of {top.key}"] = [
+                each.key for each in parts if f"{each.kind} {top.key}.{each.key}" in told
+            ]
+    told["trackers"] = [
+        each.key
+        for each in sorted(design.trackers, key=lambda each: (each.position, each.id))
+        if each.key in live
+    ]
+    return told

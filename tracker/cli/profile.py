@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -181,6 +183,41 @@ def remove_profile(cli: Cli, name: str, *, dry_run: bool, as_json: bool) -> None
     ) as change:
         remove(change, removal)
     click.echo(f"{len(removal.plan.steps)} step(s) done.", err=as_json)
+
+
+@profile.command("export")
+@click.option(
+    "--name", metavar="KEY", default="", help="Key of the profile; made from the name of the house."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, else it is printed.",
+)
+@pass_cli
+def export_profile(cli: Cli, *, name: str, output: Path | None) -> None:
+    """Write the design of the workspace as a profile, which makes the same design in an empty one.
+
+    Left out: items, people, what is retired, and people's private views.
+    """
+    from tracker.core.profile.export import export
+    from tracker.core.profile.problems import ProfileError
+    from tracker.core.profile.read import Ground, read_profile_text
+
+    with cli.workspace.read(cli.actor) as reading:
+        text = export(reading, name=name)
+        ground = replace(Ground.of(reading), design=None)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+    try:
+        read_profile_text(text, ground, file=str(output or "profile.yaml"))
+    except ProfileError as error:  # a design can be what no profile may say: the text is there to be mended
+        raise click.ClickException(
+            f"The profile needs to be mended before it can be applied.\n{error}"
+        ) from error
 
 
 @profile.command("demo")

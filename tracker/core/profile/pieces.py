@@ -58,13 +58,13 @@ class PieceReader:
         """Return the pieces of the sections `groups` and `trackers`, parents first."""
         found: list[Piece] = []
         for key, node, place in top.keyed("groups", what="a group"):
-            found.append(self._group(key, node, place))
+            found += self._group(key, node, place)
         trackers = top.keyed("trackers", what="a tracker", reserved=RESERVED)
         for position, (key, node, place) in enumerate(trackers):
             found += self._tracker(key, node, place, position=position)
         return found
 
-    def _group(self, key: str, node: Node, place: Place) -> Piece:
+    def _group(self, key: str, node: Node, place: Place) -> Iterator[Piece]:
         entries = Entries(node, "a group", self.problems)
         extends = bool(entries.flag("extends"))
         body = {
@@ -72,10 +72,14 @@ class PieceReader:
             "help": entries.text("help"),
             "includes": entries.words("includes"),
             "external": entries.text("external"),
+            "countries": entries.words("countries"),
         }
         was = tuple(entries.words("was") or ())
+        yield Piece("group", "", key, stripped("group", body), place, node, was, extends)
+        everywhere = entries.get("grants")
+        if everywhere is not None:
+            yield from self._rights(everywhere, key, "*")
         entries.finish()
-        return Piece("group", "", key, stripped("group", body), place, node, was, extends)
 
     def _tracker(self, key: str, node: Node, place: Place, *, position: int) -> Iterator[Piece]:
         entries = Entries(node, "a tracker", self.problems)
@@ -173,11 +177,32 @@ class PieceReader:
             "title": entries.text("title", required=True),
             "show": show,
             "filter": entries.text("filter"),
+            "conditions": self._conditions(entries),
             "text": entries.text("text"),
             "sort": entries.words("sort"),
             "columns": entries.words("columns"),
             "group_by": entries.text("group_by"),
         }
+
+    def _conditions(self, entries: Entries) -> list[Any] | None:
+        """Read conditions as pages keep them: field, operator, and a list of what it is compared with."""
+        node = entries.get("conditions")
+        if node is None:
+            return None
+        found = node.plain()
+        for each, given in zip(node.items, found, strict=False) if isinstance(found, list) else ():
+            if not (
+                isinstance(given, list)
+                and len(given) == 3
+                and all(isinstance(word, str) for word in given[:2])
+                and isinstance(given[2], list)
+            ):
+                message = _("A condition is [field, operator, [values]], such as [town, is, [Linz]].")
+                self.problems.add(each.place, message)
+        if not isinstance(found, list):
+            self.problems.add(node.place, _("“conditions” is a list of [field, operator, [values]]."))
+            return None
+        return found
 
     def _rule(self, entries: Entries, key: str, place: Place) -> Body:
         return {
@@ -190,14 +215,17 @@ class PieceReader:
 
     def _grants(self, tracker: Entries, key: str) -> Iterator[Piece]:
         for group, node, _place in tracker.keyed("grants", what="a group"):
-            entries = Entries(node, "a group's grants", self.problems)
-            for action in ACTIONS:
-                scopes = entries.get(action)
-                if scopes is not None:
-                    body = {"scopes": self._scopes(scopes)}
-                    where = entries.place(action)
-                    yield Piece("grant", group, f"{key}:{action}", stripped("grant", body), where, scopes)
-            entries.finish()
+            yield from self._rights(node, group, key)
+
+    def _rights(self, node: Node, group: str, tracker: str) -> Iterator[Piece]:
+        entries = Entries(node, "a group's grants", self.problems)
+        for action in ACTIONS:
+            scopes = entries.get(action)
+            if scopes is not None:
+                body = {"scopes": self._scopes(scopes)}
+                where = entries.place(action)
+                yield Piece("grant", group, f"{tracker}:{action}", stripped("grant", body), where, scopes)
+        entries.finish()
 
     def _scopes(self, node: Node) -> list[str]:
         nodes = node.items if isinstance(node.value, list) else [node]

@@ -100,6 +100,8 @@ class References:
                 label = tracker.fields[key].label
                 self.problems.add(node.place, _("Items cannot be sorted by %(label)s.", label=label))
         self._condition(entries.get("filter"), tracker)
+        for node in _each(entries.get("conditions")):
+            self._names(node.items[0], "field", known)
 
     def _rule(self, piece: Piece) -> None:
         tracker = self.trackers.by_key[piece.parent]
@@ -107,11 +109,16 @@ class References:
         self._condition(piece.node.entries.get("check"), tracker)
 
     def _grant(self, piece: Piece) -> None:
-        tracker = self.trackers.by_key[piece.key.partition(":")[0]]
+        tracker = self.trackers.by_key.get(piece.key.partition(":")[0])
         if piece.parent not in self.groups:
             message = Unknown("group", piece.parent, self.groups).message
             self.problems.add(piece.place, message)
         for node in _each(piece.node):
+            if tracker is None:  # a right in every tracker
+                if node.entries:
+                    message = _("A right in every tracker is all, own, group or none.")
+                    self.problems.add(node.place, message)
+                continue
             self._condition(node.entries.get("where"), tracker)
             link = node.entries.get("linked")
             if link is not None:
