@@ -104,12 +104,7 @@ class Ours:
         self.workspace: Workspace = open_workspace(Settings(home=home, database_url=url))
         self.workspace.hooks.add(Listener(), name="bench", origin="bench")
         self.lite = self.workspace.database.dialect == "sqlite"
-        self.statements = 0
         self._tracker: Tracker | None = None
-
-        @event.listens_for(self.workspace.database.engine, "before_cursor_execute")
-        def count_statement(*_arguments: Any) -> None:
-            self.statements += 1
 
         granted = tuple(GrantDef(key=f"contact:{action}", scopes=("own", "group")) for action in ACTIONS)
         granted += (GrantDef(key="organisation:view", scopes=("all",)),)
@@ -217,10 +212,18 @@ class Ours:
 
     def undo(self, change_set: int) -> tuple[Mapping[str, Any], int]:
         """Undo a change set; return the counts and the number of statements."""
-        before = self.statements
-        done = undo(self.workspace, self.actor, change_set, door="web")
+        engine, seen = self.workspace.database.engine, [0]
+
+        def count_statement(*_arguments: Any) -> None:
+            seen[0] += 1
+
+        event.listen(engine, "before_cursor_execute", count_statement)
+        try:
+            done = undo(self.workspace, self.actor, change_set, door="web")
+        finally:
+            event.remove(engine, "before_cursor_execute", count_statement)
         assert not done.conflicts
-        return done.counts, self.statements - before
+        return done.counts, seen[0]
 
     def add_field(self) -> None:
         """Add a field, as an administrator does."""

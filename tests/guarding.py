@@ -27,7 +27,7 @@ PLACES = {
         "items beside which the actor's clause stands, or that an undo leaves as they are",
     ),
     "core.changes.swap": ("_filling revert_columns revert_lists", "items with a revision of this very undo"),
-    "core.changes.undo": ("_ranges", "the highest id, to walk through them"),
+    "core.changes.undo": ("_ends", "between which ids it touched something, to walk through them"),
     "core.backup.read": ("_fill", "an empty workspace is filled; administrators do it"),
     "core.backup.write": ("_rows", "a backup holds everything; administrators make it"),
     "core.conversion.back": ("_since", "what was saved since, to be carried back"),
@@ -58,6 +58,10 @@ PLACES = {
     ),
     "core.profile.withdraw": ("holds_data", "whether what is taken away holds anything; only administrators ask"),
     "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
+    "core.sealing.clean": (
+        "_empty _seal_history",
+        "plain values of a field that is encrypted now, of all items; no one is told any",
+    ),
     "core.sealing.counts": ("_counted", "numbers of sealed values by key, for administrators"),
     "core.sealing.rotate": (
         "_Run._is_left _Run._seal_history _Run._step _highest",
@@ -67,6 +71,11 @@ PLACES = {
         "older replace_in_diffs replace_in_rows",
         "sealed values of all items get another key; none is opened for anybody",
     ),
+    "core.sealing.switch": (
+        "_drop_words _number_of",
+        "words of a tracker whose field was encrypted are dropped; how many items there are to fill",
+    ),
+    "core.sealing.wipe": ("_wipe_file", "the words' own pages are written anew"),
     "core.vault.ring": ("_holds_values", "whether anything is sealed, before keys are thrown away"),
 }
 # In the course of which functions the engine may look before access was asked for the table, and why.
@@ -74,7 +83,7 @@ UNASKED = {
     "core.changes.revert:undo_creations": "holds what was made, then asks",
     "core.changes.revert:undo_revisions": "which columns a change set wrote, and what stands in the way",
     "core.changes.revert:undo_trashing": "holds what was trashed, then asks",
-    "core.changes.undo:_ranges": "the highest id, to walk through them",
+    "core.changes.undo:_ends": "between which ids it touched something, to walk through them",
     "core.backup.write:_rows": "a backup holds everything; administrators make it",
     "core.conversion.rows:_note": "a field changes its type for all items",
     "core.conversion.rows:_put_columns": "a field changes its type for all items",
@@ -90,22 +99,26 @@ UNASKED = {
     "core.items.trash:_drop_dead_links": "targets in the trash, hidden ones too",
     "core.items.trash:_let_go": "items that link to what goes, hidden ones too",
     "core.items.write:create_items": "no row stands yet that could be asked for",
+    "core.profile.withdraw:holds_data": "only administrators ask",
     "core.profile.demo:clear_demo": "demo data belongs to nobody",
+    "core.sealing.clean:_empty": "plain values of a field that is encrypted now, of all items",
+    "core.sealing.clean:_seal_history": "plain values of a field that is encrypted now, of all items",
     "core.sealing.counts:held": "numbers of sealed values by key, for administrators",
     "core.sealing.rotate:_is_left": "sealed values of all items get another key",
     "core.sealing.rotate:_highest": "how far a rotation is, by the number of an item",
     "core.sealing.rotate:_step": "sealed values of all items get another key",
+    "core.sealing.switch:_number_of": "how many items there are to fill",
     "core.vault.ring:_anything_sealed": "whether any key was ever used",
 }
 
 ITEM_TABLE = re.compile(r"\b(t_\d+)\b")
-    "core.profile.withdraw:holds_data": "only administrators ask",
 GUARDED = re.compile(r"\b(t_\d+|s_\d+|sys_revision|sys_search|sys_search_words)\b")
 MARKS = re.compile(rf"/\*({ACCESS}|{MARK})(?::(\w*))?\*/")
 DDL = re.compile(r"\s*(CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA|ANALYZE|VACUUM)\b", re.IGNORECASE)
 PASSED_THROUGH = (
     "sqlalchemy",
     "tracker.core.base.transaction",
+    "tracker.core.base.prepared",
     "tracker.core.access.inserting",
     "tracker.api",
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, false, or_, select, true
 
 from tracker.core.access.rights import Rights, rights, visible_trackers
 from tracker.core.access.system import GrantScope, condition, system_scope
+from tracker.core.base.tables import Id
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.marks import as_system, inserting, marked
@@ -75,7 +76,7 @@ def _clause(
     if kind == "own":
         return table.c.owner_id == mine.user_id
     if kind == "group":
-        return table.c.group_id.in_(sorted(mine.groups.values())) if mine.groups else false()
+        return _in_groups(table, mine)
     if kind == "linked":
         key, _, action = rest.partition(":")
         step = (tracker.key, key, action or "view")
@@ -89,6 +90,12 @@ def _clause(
     if kind == "where":
         return condition(rest, tracker, table, scope=system_scope(reading, GrantScope), form=form)
     raise Unknown("scope", scope, ("all", "own", "group", "linked:", "where:"))
+
+
+def _in_groups(table: FromClause, mine: Rights) -> ColumnElement[bool]:
+    # A parameter each: a list as one parameter is spelled out anew whenever the statement runs.
+    groups = [bindparam(None, group, type_=Id, unique=True) for group in sorted(mine.groups.values())]
+    return table.c.group_id.in_(groups) if groups else false()
 
 
 def _linked(

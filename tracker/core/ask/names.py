@@ -49,7 +49,7 @@ def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, s
         lambda: _naming(reading, tracker),
         statement=lambda made: made.statement,
     )
-    rows = reading.execute(naming.statement, given(reading, wanted)).all()
+    rows = reading.fetch(naming.statement, given(reading, wanted))
     return {row[0]: naming.name(row, reading.actor.reader) for row in rows}
 
 

@@ -143,7 +143,7 @@ def get_item(
         lambda: _item_statement(reading, tracker, chosen, action=action, trash=trash, masking=masking),
         statement=lambda made: made[1],
     )
-    found = reading.execute(statement, {"item_id": item_id}).all()
+    found = reading.fetch(statement, {"item_id": item_id})
     if not found:
         raise NotFound(tracker.title_one, item_id)
     return rows.items(reading, found)[0]
@@ -194,7 +194,7 @@ class _Prepared:
         statement = self.backwards if place.backwards else self.forwards
         parameters = {"most": limit, **words_parameter(reading, self.asked.tracker, query.text)}
         if place.values is None:
-            return list(reading.execute(statement, parameters).all())
+            return reading.fetch(statement, parameters)
         order = _reversed(self.asked.order) if place.backwards else self.asked.order
         found: list[Any] = []
         for part in _after(self.asked, order, place.values):
@@ -308,7 +308,7 @@ def _storage(tracker: Tracker, column: str) -> Storage:
 
 
 def _values(asked: Asked, row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, f"k_{number}") for number in range(len(asked.order)))
+    return tuple(row[-len(asked.order) :])
 
 
 def _reversed(order: Sequence[SortTerm]) -> tuple[SortTerm, ...]:

@@ -49,6 +49,9 @@ def searched_fields(tracker: Tracker) -> list[BoundField]:
 # -- writing ----------------------------------------------------------------------------------
 
 
+FEW = 4  # documents that are written one by one
+
+
 def write_documents(
     change: ChangeSet, tracker: Tracker, values_by_id: Mapping[int, Mapping[str, Any]]
 ) -> None:
@@ -56,7 +59,9 @@ def write_documents(
     rows = _rows(tracker, values_by_id.items())
     written = {row["key"] for row in rows}
     _remove(change, [key for key in _keys(tracker, values_by_id) if key not in written])
-    if rows:
+    for row in rows if len(rows) < FEW else ():
+        change.write(_PUT[change.dialect], row)
+    if len(rows) >= FEW:
         change.execute(_PUT[change.dialect], rows)
 
 

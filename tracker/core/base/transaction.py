@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Executable, insert, select, update
 
-from tracker.core.base import tables
+from tracker.core.base import prepared, tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.house import House, house
 
@@ -65,9 +65,12 @@ class Reading:
         """Run one statement in this transaction."""
         return self.connection.execute(statement, parameters)
 
+    def fetch(self, statement: prepared.Statement, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement that is kept, and return its rows: for what runs again and again."""
+        return prepared.run(self.connection, statement, given)[0]
+
     def _read_versions(self) -> Versions:
-        row = self.connection.execute(_VERSIONS).one()
-        return Versions(*row)
+        return Versions(*self.fetch(_VERSIONS, {})[0])
 
 
 @dataclass
@@ -126,7 +129,7 @@ class ChangeSet(Reading):
 
     def open(self, state: Literal["open", "done"]) -> int:
         """Make the row in the given state and return its id."""
-        made = self.execute(
+        made = self.fetch(
             _NEW_CHANGE_SET,
             {
                 "at": self.now,
@@ -139,7 +142,11 @@ class ChangeSet(Reading):
                 "undoes_id": self.undoes,
             },
         )
-        return int(made.scalar_one())
+        return int(made[0][0])
+
+    def write(self, statement: prepared.Statement, given: Mapping[str, Any]) -> int:
+        """Run a statement that is kept and writes; return how many rows it touched."""
+        return prepared.run(self.connection, statement, given)[1]
 
     def save_place(self, place: Mapping[str, Any], *, state: str = "open") -> None:
         """Note how far a long change set came, in the same transaction as what it wrote."""
@@ -169,7 +176,7 @@ class ChangeSet(Reading):
 
     def queue(self, topic: str, payload: Mapping[str, Any]) -> None:
         """Put a job into the outbox; it exists when, and only when, this transaction commits."""
-        self.execute(
+        self.write(
             _NEW_JOB,
             {
                 "topic": topic,
@@ -225,7 +232,7 @@ class ChangeSet(Reading):
         table = tables.touched
         values = vars(counts)
         if not self._resumed:
-            self.execute(_NEW_TOUCHED, {"change_set_id": self.id, "tracker_id": tracker_id, **values})
+            self.write(_NEW_TOUCHED, {"change_set_id": self.id, "tracker_id": tracker_id, **values})
             return
         here = (table.c.change_set_id == self.id) & (table.c.tracker_id == tracker_id)
         added = self.execute(
@@ -240,7 +247,7 @@ class ChangeSet(Reading):
         # On PostgreSQL a share of this row keeps designers out until we have committed, and a designer
         # keeps writers out. Taken at the start: raising a share later would be a deadlock of two.
         lock = _VERSIONS_ALONE if self.designing else _VERSIONS_SHARED
-        return Versions(*self.connection.execute(lock).one())
+        return Versions(*self.fetch(lock, {})[0])
 
     def raise_versions(self, names: Iterable[str]) -> None:
         """Raise numbers of `sys_version`, so that every process drops what it cached for them."""

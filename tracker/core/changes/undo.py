@@ -29,6 +29,7 @@ from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.trash import users_first
+from tracker.core.sealing.asked import is_switch
 from tracker.errors import Refused, Unknown
 from tracker.i18n import _
 
@@ -66,9 +67,11 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
     with workspace.read(actor) as reading:
         info = undoable(reading, change_set_id)
         designing = has_steps(reading, change_set_id)
-        tasks = list(_tasks(reading, change_set_id))
-        large = _size(reading, change_set_id) > AT_ONCE
         begun, noted = _begun(reading, change_set_id)
+        bounds = {int(key): tuple(ids) for key, ids in noted.get("bounds", {}).items()}
+        bounds = bounds or _bounds(reading, change_set_id)
+        tasks = list(_tasks(reading, bounds))
+        large = _size(reading, change_set_id) > AT_ONCE
     done = Undone(begun)
     place = int(noted.get("tasks", 0))
     groups = [[task] for task in tasks] if large else [tasks]
@@ -93,7 +96,7 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
             if not large and not _did_anything(change):
                 raise _TakenBack  # an undo of nothing leaves no trace, and is in nobody's way
             done.change_set = change.id
-            progress = {"tasks": number + 1, "left": len(done.conflicts)}
+            progress = {"tasks": number + 1, "left": len(done.conflicts), "bounds": bounds}
             if designing and first:
                 noted = swapped(change)
             change.save_place({**noted, **progress}, state="done" if last else "open")
@@ -130,7 +133,7 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
     with workspace.read(actor) as reading:
         undoable(reading, change_set_id)
         designing = has_steps(reading, change_set_id)
-        tasks = list(_tasks(reading, change_set_id))
+        tasks = list(_tasks(reading, _bounds(reading, change_set_id)))
     with (
         suppress(_TakenBack),
         workspace.change(
@@ -162,6 +165,13 @@ def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
                 id=change_set_id,
             )
         )
+    if is_switch(reading, change_set_id):
+        raise Refused(
+            _(
+                "Change set %(id)s switched the encryption of a field; `tracker field unseal` and `seal` are its way back.",
+                id=change_set_id,
+            )
+        )
     if info.undone_by is not None and not change_set_infos(reading, [info.undone_by])[info.undone_by].left:
         raise Refused(_("Change set %(id)s is undone already.", id=change_set_id))
     return info
@@ -190,14 +200,14 @@ def _size(reading: Reading, change_set_id: int) -> int:
     )
 
 
-def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
-    """Yield the parts of an undo: what was trashed first, then changes, then creations, users before used."""
+def _tasks(reading: Reading, bounds: Mapping[int, tuple[int, int]]) -> Iterator[_Task]:
+    """Yield the parts of an undo: what was trashed first, then changes, then creations, users before used.
+
+    :param bounds: of each tracker that the change set touched, the lowest and the highest id that it did.
+    """
     known = trackers(reading).by_id
-    touched = reading.execute(
-        select(tables.touched.c.tracker_id).where(tables.touched.c.change_set_id == change_set_id)
-    ).scalars()
-    order = users_first(reading, [known[each] for each in touched if each in known])
-    ranges = {tracker.id: _ranges(reading, tracker) for tracker in order}
+    order = users_first(reading, [known[each] for each in bounds if each in known])
+    ranges = {each: range(low, high + 1, RANGE) for each, (low, high) in bounds.items()}
     # What others lean on comes back before them, and goes after them; of one tracker, the newest goes first.
     for tracker in reversed(order):
         yield from (_Task("trashing", tracker.id, low, low + RANGE - 1) for low in ranges[tracker.id])
@@ -207,10 +217,28 @@ def _tasks(reading: Reading, change_set_id: int) -> Iterator[_Task]:
             yield from (_Task(part, tracker.id, low, low + RANGE - 1) for low in lows)
 
 
-def _ranges(reading: Reading, tracker: Tracker) -> range:
-    table = tracker.table
-    last = reading.execute(select(func.max(table.c.id)).where(clauses.as_system(tracker))).scalar() or 0
-    return range(1, int(last) + 1, RANGE)
+def _bounds(reading: Reading, change_set_id: int) -> dict[int, tuple[int, int]]:
+    """Return between which ids a change set touched items, by the number of their tracker."""
+    known, touched = trackers(reading).by_id, tables.touched
+    ids = reading.execute(
+        select(touched.c.tracker_id).where(touched.c.change_set_id == change_set_id)
+    ).scalars()
+    return {each: _ends(reading, known[each], change_set_id) for each in ids.all() if each in known}
+
+
+def _ends(reading: Reading, tracker: Tracker, change_set_id: int) -> tuple[int, int]:
+    table, revision = tracker.table, tables.revision
+    own = (revision.c.tracker_id == tracker.id, revision.c.change_set_id == change_set_id)
+    looks = (
+        (table.c.id, (table.c.created_cs == change_set_id,)),
+        (table.c.id, (table.c.deleted_cs == change_set_id,)),
+        (revision.c.item_id, own),
+    )
+    ends: list[int] = []
+    for column, here in looks:
+        found = select(func.min(column), func.max(column)).where(*here, clauses.as_system(tracker))
+        ends += [int(each) for each in reading.execute(found).one() if each is not None]
+    return (min(ends), max(ends)) if ends else (1, 0)
 
 
 def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone, *, designing: bool) -> None:

@@ -217,13 +217,13 @@ def _save_row(change: ChangeSet, tracker: Tracker, old: Item, row: rows.Row) -> 
     # Right and version sit in the WHERE: a check before and a write after are two moments.
     place = {"old_id": old.id, "old_version": old.version}
     try:
-        saved = change.execute(
+        saved = change.write(
             kept(change, ("change", tracker), lambda: _saving(change, tracker), statement=lambda made: made),
             {**place, **row, "version": old.version + 1, "changed_cs": change.id},
         )
     except IntegrityError as error:
         raise already_used(tracker, error) from error
-    if saved.rowcount == 0:
+    if saved == 0:
         raise refusal(change, tracker, old.id, old.version)
 
 
@@ -245,7 +245,16 @@ def record(
     change: ChangeSet, tracker: Tracker, item_id: int, *, version: int, diff: Mapping[str, Any]
 ) -> None:
     """Keep what a change did to an item: {physical column: [old, new]} in JSON forms."""
-    record_many(change, tracker, [(item_id, version, diff)])
+    change.write(
+        _NEW_REVISION,
+        {
+            "tracker_id": tracker.id,
+            "change_set_id": change.id,
+            "item_id": item_id,
+            "version": version,
+            "diff": dict(diff),
+        },
+    )
 
 
 def record_many(
