@@ -1,4 +1,4 @@
-"""`tracker field`: changing the type of a field that holds data."""
+"""`tracker field`: changing the type, or the encryption, of a field that holds data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from tracker.core.conversion.preview import Case, Preview
     from tracker.core.conversion.retyping import Retyping
     from tracker.core.conversion.run import Progress
+    from tracker.core.sealing.asked import Asked
+    from tracker.core.sealing.switch import Progress as Switching
 
 
 @click.group()
 def field() -> None:
-    """Fields that hold data: another type, while people go on working."""
+    """Fields that hold data: another type, or encryption, while people go on working."""
 
 
 @field.command("convert")
@@ -95,14 +97,69 @@ def report(cli: Cli, change_set: int, output: Path | None) -> None:
     click.echo(f"Wrote {output} ({number} value(s)).", err=True)
 
 
+@field.command("seal")
+@click.argument("path", metavar="TRACKER.FIELD")
+@click.option(
+    "--search", type=click.Choice(("exact",)), help="Keep a blind index: equal values can be found, and seen."
+)
+@pass_cli
+def seal(cli: Cli, path: str, search: str | None) -> None:
+    """Encrypt TRACKER.FIELD with the values that it holds, in history too, while people go on working.
+
+    When the command has ended, the database holds no plain value any more; backups and exports made before it do.
+    At its end the database's files are written anew, and others wait for that.
+    """
+    from tracker.core.sealing.asked import Asked
+
+    _switch(cli, Asked(*_apart(path), seal=True, search=search or ""))
+
+
+@field.command("unseal")
+@click.argument("path", metavar="TRACKER.FIELD")
+@pass_cli
+def unseal(cli: Cli, path: str) -> None:
+    """Switch the encryption of TRACKER.FIELD off; it takes the right to show its values.
+
+    History keeps what it holds sealed.
+    """
+    from tracker.core.sealing.asked import Asked
+
+    _switch(cli, Asked(*_apart(path), seal=False))
+
+
+def _switch(cli: Cli, asked: Asked) -> None:
+    from tracker.core.sealing.switch import switch
+
+    number = switch(cli.workspace, cli.actor, asked, door="cli", report=_reporter(quiet=False))
+    back = "unseal" if asked.seal else "seal"
+    path = f"{asked.tracker}.{asked.field}"
+    click.echo(f"Done, as change set {number}; `tracker field {back} {path}` is the way back.")
+    if asked.seal:
+        click.echo(_revealing(cli, asked))
+        click.echo(
+            "Backups, exports and copies of the database that were made before still hold the plain values."
+        )
+
+
+def _revealing(cli: Cli, asked: Asked) -> str:
+    from tracker.core.design.store import tracker as tracker_of
+
+    with cli.workspace.read(cli.actor) as reading:
+        field = tracker_of(reading, asked.tracker).field(asked.field)
+    groups = ", ".join(sorted(field.definition.grants.get("reveal", ())))
+    return f"Groups that may show its values: {groups or 'none yet'}."
+
+
 @field.command("resume")
 @click.argument("change_set", type=NUMBER)
 @pass_cli
 def resume(cli: Cli, change_set: int) -> None:
-    """Go on with a change of type that was killed."""
+    """Go on with a change of type, or of encryption, that was killed."""
     from tracker.core.conversion.run import resume as go_on
+    from tracker.core.sealing.switch import resume as go_on_switching
 
-    number = go_on(cli.workspace, cli.actor, change_set, door="cli", report=_reporter(quiet=False))
+    act = go_on_switching if _is_switch(cli, change_set) else go_on
+    number = act(cli.workspace, cli.actor, change_set, door="cli", report=_reporter(quiet=False))
     click.echo(f"Done, as change set {number}.")
 
 
@@ -110,11 +167,20 @@ def resume(cli: Cli, change_set: int) -> None:
 @click.argument("change_set", type=NUMBER)
 @pass_cli
 def stop(cli: Cli, change_set: int) -> None:
-    """End a change of type that was killed: the field stays what it is."""
+    """End a change of type, or of encryption, that was killed: the field stays what it is."""
     from tracker.core.conversion.run import stop as end
+    from tracker.core.sealing.switch import stop as end_switching
 
-    end(cli.workspace, cli.actor, change_set, door="cli")
+    act = end_switching if _is_switch(cli, change_set) else end
+    act(cli.workspace, cli.actor, change_set, door="cli")
     click.echo("Stopped; the field is what it was.")
+
+
+def _is_switch(cli: Cli, change_set: int) -> bool:
+    from tracker.core.sealing.asked import is_switch
+
+    with cli.workspace.read(cli.system) as reading:
+        return is_switch(reading, change_set)
 
 
 # -- what was said ----------------------------------------------------------------------------
@@ -195,7 +261,7 @@ def _texts(cli: Cli, path: str) -> list[tuple[str, int]]:
 def _reporter(*, quiet: bool) -> Any:
     shown = not quiet and sys.stderr.isatty()
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: Progress | Switching) -> None:
         if shown:
             click.echo(
                 f"\r{progress.done:,} of {progress.of:,} items", nl=progress.done >= progress.of, err=True

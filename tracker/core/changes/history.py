@@ -174,8 +174,12 @@ def fields_of_then(reading: Reading, tracker: Tracker, moment: datetime) -> list
         .where(step.c.definition_id.in_({each.id for each in tracker.former}))
         .order_by(step.c.id.desc())
     ).all()
-    then = {row.definition_id: row.before["column"] for row in rows if row.before and _happened(row) > moment}
-    by_column = {each.definition.column: each for each in tracker.former}
+    by_column = {each.definition.column: each for each in (*tracker.fields.values(), *tracker.former)}
+    then = {
+        row.definition_id: row.before["column"]
+        for row in rows
+        if row.before and row.before["column"] in by_column and _happened(row) > moment
+    }
     return [by_column.get(then.get(each.id, ""), each) for each in tracker.fields.values()]
 
 

@@ -27,9 +27,9 @@ from tracker.core.design.store import trackers
 from tracker.core.items.batches import batches
 from tracker.core.items.rows import names_column
 from tracker.core.items.unique import held_by_others, used
-from tracker.errors import Unknown
+from tracker.errors import Refused, Unknown
 from tracker.fields.conversion import Fit
-from tracker.i18n import Message
+from tracker.i18n import Message, _
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,15 @@ def report(reading: Reading, change_set: int) -> Iterator[Case]:
         BoundField(FieldDef.from_body(body, id=step.definition_id, key=root.field), reading.workspace.types)
         for body in (step.before, step.after)
     )
+    if not {before.definition.column, after.definition.column} <= _columns(found[0]):
+        raise Refused(_("The field was encrypted since; its former values are not there any more."))
     for case in cases(reading, _way(root, after.definition), Retyped(found[0], before, after)):
         if case.fit is not Fit.FINE:
             yield case
+
+
+def _columns(tracker: Tracker) -> set[str]:
+    return {each.definition.column for each in (*tracker.all_fields.values(), *tracker.former)}
 
 
 def _way(root: Retyping, to: FieldDef) -> Retyping:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 
 from tracker.core.access.rights import require_admin
 from tracker.core.base import tables
@@ -94,12 +94,12 @@ def retyped(reading: Reading, asked: Retyping) -> Ahead:
     definition = replace(
         definition,
         default=_default(old, new, asked),
-        column=_next_column(reading, new),
+        column=next_column(reading, new),
         unique=old.definition.unique and new.type.uniqueable,
     )
     new = BoundField(definition, reading.workspace.types)
     _check_meaning(reading, tracker, old, new)
-    return Ahead(tracker, old, new, _design_then(reading, tracker, definition))
+    return Ahead(tracker, old, new, design_then(reading, tracker, definition))
 
 
 def _bound(reading: Reading, definition: FieldDef) -> BoundField:
@@ -143,9 +143,12 @@ def _default(old: BoundField, new: BoundField, asked: Retyping) -> Any:
     return None if held.value is None else new.type.to_json(held.value)
 
 
-def _next_column(reading: Reading, new: BoundField) -> str:
-    table = tables.field_column
-    number = reading.execute(select(func.count()).where(table.c.field_id == new.id)).scalar_one()
+def next_column(reading: Reading, new: BoundField) -> str:
+    """Return a name that no column, or side table, of the field ever had."""
+    known = tables.field_column.c
+    own = [known.column.startswith(f"{letter}_{new.id}v", autoescape=True) for letter in "fs"]
+    names = reading.execute(select(known.column).where(or_(*own))).scalars()
+    number = max((int(name.partition("v")[2]) for name in names), default=1)
     return f"{'s' if new.many else 'f'}_{new.id}v{number + 1}"
 
 
@@ -166,8 +169,8 @@ def _check_meaning(reading: Reading, tracker: Tracker, old: BoundField, new: Bou
         raise Refused(_("Rights compare the options of %(label)s; change those first.", label=old.label))
 
 
-def _design_then(reading: Reading, tracker: Tracker, definition: FieldDef) -> Tracker:
-    """Return the tracker as it will be; refuse what an expression, a view or a name could not go on with."""
+def design_then(reading: Reading, tracker: Tracker, definition: FieldDef) -> Tracker:
+    """Return a tracker as it will be with another definition of a field; refuse what an expression, a view or a name could not go on with."""
     now = trackers(reading)
     fields = tuple(definition if each.id == definition.id else each for each in tracker.definition.fields)
     design = now.design.with_(replace(tracker.definition, fields=fields))

@@ -25,6 +25,7 @@ from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
 from tracker.core.items.batches import AT_ONCE
 from tracker.core.sealing import stored
+from tracker.core.sealing.asked import open_switches
 from tracker.core.sealing.stored import InDiff, InRow, Place
 from tracker.core.vault import form
 from tracker.core.vault.ring import ring
@@ -138,6 +139,7 @@ class _Run:
         with self.workspace.change(self.actor, door=self.door, kind="design", designing=True) as change:
             require_admin(change)
             place = _place(change, self.field_id)
+            _refuse_switching(change, place)
             versions = _versions(change, place.field)
             if len(versions) > 1 and not anew:
                 self.done.version = versions[-1]
@@ -264,6 +266,19 @@ class _Run:
             change.raise_versions(["plugins"])
             _note(change, "remove_keys", place, {"versions": gone})
         self.done.removed = gone
+
+
+def _refuse_switching(change: ChangeSet, place: Place) -> None:
+    """Refuse while the encryption of the field is being switched: what it held is sealed under one key throughout."""
+    for number, field_id in open_switches(change):
+        if field_id == place.field.id:
+            raise Refused(
+                _(
+                    "The encryption of %(label)s is being switched, in change set %(number)d; let that go on first.",
+                    label=place.field.label,
+                    number=number,
+                )
+            )
 
 
 def _place(reading: Reading, field_id: int) -> Place:

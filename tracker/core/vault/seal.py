@@ -30,10 +30,18 @@ class Vault:
         return self.seal_many(change, tracker, field, [(item_uid, text)])[0]
 
     def seal_many(
-        self, change: ChangeSet, tracker: Tracker, field: BoundField, texts: Iterable[tuple[str, str]]
+        self,
+        change: ChangeSet,
+        tracker: Tracker,
+        field: BoundField,
+        texts: Iterable[tuple[str, str]],
+        *,
+        settled: bool = False,
     ) -> list[str]:
         """Return what is stored for (item uid, text) pairs of one field, in their order.
 
+        :param settled: give the same item and text the same value each time: for what an item and its history
+            held before, so that undo goes on telling what was changed since.
         :raises Sealed: there is no usable key; nothing was written.
         :raises Invalid: a text cannot be written as UTF-8.
         """
@@ -47,8 +55,10 @@ class Vault:
         nonces = os.urandom(form.NONCE * len(texts))
         sealed = []
         for place, (item_uid, text) in enumerate(texts):
-            nonce = nonces[place * form.NONCE : (place + 1) * form.NONCE]
-            body = encrypt(nonce, form.utf8(text), start + _item(item_uid))
+            nonce, plain = nonces[place * form.NONCE : (place + 1) * form.NONCE], form.utf8(text)
+            if settled:
+                nonce = _nonce(key, form.bind(form.VALUE, item_uid) + plain)
+            body = encrypt(nonce, plain, start + _item(item_uid))
             sealed.append(form.write(head + nonce + body))
         return sealed
 
@@ -158,8 +168,12 @@ def _again(old: DataKey | None, key: DataKey, raw: bytes, bound: bytes) -> str |
         )
     except InvalidTag:
         return None
-    nonce = hmac.digest(key.again, raw, "sha256")[: form.NONCE]
+    nonce = _nonce(key, raw)
     return form.write(key.id.to_bytes(form.KEY_ID, "big") + nonce + key.cipher.encrypt(nonce, plain, bound))
+
+
+def _nonce(key: DataKey, settled_by: bytes) -> bytes:
+    return hmac.digest(key.again, settled_by, "sha256")[: form.NONCE]
 
 
 def _does_not_open(field: BoundField) -> Sealed:
