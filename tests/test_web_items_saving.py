@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ground import SYSTEM, field, group, tracker_def
 from web_ground import text_of, values_of
@@ -212,6 +214,10 @@ def test_a_form_of_what_was_trashed_meanwhile_comes_back_and_puts_it_back(staff,
         "Marta Berg",
         "Sopot",
     )
+
+    staff.post(re.search(r"/changes/\d+/undo", staff.get("/changes").text)[0])
+    assert staff.get(f"/t/person/{marta}/edit").status_code == 404
+    assert "Marta Kowalczyk" in staff.get("/t/person/trash").text
 
 
 def test_who_may_not_restore_gets_what_they_typed_to_copy_and_learns_nothing(web_ground, signed_in, marta):
