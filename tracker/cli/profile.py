@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -220,6 +221,41 @@ def export_profile(cli: Cli, *, name: str, output: Path | None) -> None:
         ) from error
 
 
+@profile.command("test")
+@_NAME
+@_SET
+@_JSON
+@pass_cli
+def try_profile(cli: Cli, name: str, *, answers: tuple[str, ...], as_json: bool) -> None:
+    """Try a profile out in a workspace of its own that is thrown away: exit code 1 when something is wrong.
+
+    It is checked and applied, its demo data are loaded, and every view, rule, condition and computed field is
+    asked. What the demo data do not show is told as well.
+    """
+    from tracker.app import open_workspace
+    from tracker.core.profile.read import Ground, read_profile
+    from tracker.core.profile.trial import tried
+    from tracker.settings import Settings
+
+    with TemporaryDirectory(prefix="tracker-profile-") as home:
+        workspace = open_workspace(Settings(home=Path(home)))
+        try:
+            with workspace.read(cli.system) as reading:
+                found = read_profile(name, Ground.of(reading))
+            trial = tried(workspace, found, _given(answers))
+        finally:
+            workspace.database.close()
+    if as_json:
+        echo_json(trial.to_json())
+    else:
+        counts = ", ".join(f"{number} {what}" for what, number in trial.counts.items())
+        click.echo(f"{found.name} {found.version}: {counts}.")
+        for hint in trial.hints:
+            click.echo(hint)
+    if trial.problems:
+        raise click.ClickException("\n".join((f"{len(trial.problems)} problem(s).", *trial.problems)))
+
+
 @profile.command("demo")
 @_NAME
 @click.option("--clear", is_flag=True, help="Take the demo data away again.")
@@ -289,15 +325,20 @@ def _plan(
     from tracker.core.profile.merging import Takes
     from tracker.core.profile.plan import plan
 
+    given = _given(answers)
+    found = read(cli, name)
+    with cli.workspace.read(cli.actor) as reading:
+        return plan(reading, found, given or None, takes=Takes.read(taken, ours=ours, theirs=theirs))
+
+
+def _given(answers: Iterable[str]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for each in answers:
         question, equals, answer = each.partition("=")
         if not equals:
             raise click.UsageError(f"Write --set QUESTION=ANSWER, not “{each}”.")
         given[question.strip()] = answer.strip()
-    found = read(cli, name)
-    with cli.workspace.read(cli.actor) as reading:
-        return plan(reading, found, given or None, takes=Takes.read(taken, ours=ours, theirs=theirs))
+    return given
 
 
 def _apply(cli: Cli, plan: ProfilePlan) -> None:

@@ -6,7 +6,7 @@ from tracker.core.access.configure import configure
 from tracker.core.access.rights import require_admin
 from tracker.core.base.house import save_setting
 from tracker.core.base.transaction import ChangeSet
-from tracker.core.profile.applied import Applied, save_applied
+from tracker.core.profile.applied import Applied, save_applied, save_removed
 from tracker.core.profile.plan import ProfilePlan
 from tracker.core.profile.withdraw import check_unused
 from tracker.errors import Refused
@@ -39,7 +39,10 @@ def apply(change: ChangeSet, plan: ProfilePlan) -> None:
 def _remember(change: ChangeSet, plan: ProfilePlan) -> None:
     profile, before = plan.profile, plan.before
     said = (profile.version, profile.text, plan.answers, plan.base)
-    if before is not None and not plan.steps and not before.undone:
+    if before is not None and before.name != profile.name:
+        save_removed(change, before)  # this one builds on it, and takes over what it brought
+        number = change.id
+    elif before is not None and not plan.steps and not before.undone:
         if said == (before.version, before.text, before.answers, before.base):
             return
         number = before.applied_cs

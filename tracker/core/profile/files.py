@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import tracker
@@ -13,6 +13,7 @@ from tracker.fields.keys import is_key
 from tracker.i18n import Message, _
 
 MOST_FILES = 100
+HEAD = ("profile", "title", "version", "summary", "upgrades", "extends")  # each profile's own
 PART_SECTIONS = ("include", "questions", "house", "groups", "trackers", "demo")
 
 
@@ -25,6 +26,8 @@ class Source:
     file: str
     folder: Path | None  # None: it came without files beside it
     parts: list[str] = field(default_factory=list)
+    builds_on: tuple[str, ...] = ()  # keys of the profiles that it extends, the nearest first
+    demo_folder: Path | None = None  # of the profile that says which demo data there are
 
 
 def shipped() -> dict[str, Path]:
@@ -64,7 +67,7 @@ def load_file(path: Path, problems: Problems) -> Source:
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise Misconfigured(_("%(path)s cannot be read: %(why)s.", path=path, why=error.strerror)) from error
-    return _load(data, str(path), path.resolve().parent, problems=problems)
+    return _load(data, str(path), path.resolve().parent, budget=Budget(problems=problems))
 
 
 def load_text(text: str, problems: Problems, *, file: str = "profile.yaml") -> Source:
@@ -72,7 +75,7 @@ def load_text(text: str, problems: Problems, *, file: str = "profile.yaml") -> S
 
     :raises ProfileError: it is no YAML, or beyond the budget.
     """
-    return _load(text.encode("utf-8", "surrogatepass"), file, None, problems=problems)
+    return _load(text.encode("utf-8", "surrogatepass"), file, None, budget=Budget(problems=problems))
 
 
 def inside(folder: Path | None, name: str) -> Path | Message:
@@ -92,17 +95,116 @@ def inside(folder: Path | None, name: str) -> Path | Message:
     return path
 
 
-def _load(data: bytes, file: str, folder: Path | None, *, problems: Problems) -> Source:
-    budget = Budget(problems=problems)
+def _load(
+    data: bytes, file: str, folder: Path | None, *, budget: Budget, trail: tuple[Path, ...] = ()
+) -> Source:
     text = decode(data, file, budget)
     root = parse(text, file, budget)
-    source = Source(root, text, file, folder)
+    source = Source(root, text, file, folder, demo_folder=folder)
     if not isinstance(root.value, dict):
         raise ProfileError([Problem(root.place, _("A profile is a mapping: profile, title, trackers, …"))])
     name = Path(file).name
     _take_parts(source, root, (name,), budget=budget)
-    problems.check()
-    return source
+    budget.problems.check()
+    if folder is not None:
+        trail = (*trail, folder / name)
+    return _extended(source, trail, budget=budget)
+
+
+# -- a profile that builds on another ---------------------------------------------------------
+
+
+def _extended(source: Source, trail: tuple[Path, ...], *, budget: Budget) -> Source:
+    """Return a profile with what it extends below it.
+
+    :raises ProfileError: there is no such profile, or they extend each other in a circle.
+    """
+    node = source.root.entries.get("extends")
+    if node is None or node.value is None:
+        return source
+    path = _base_path(source, node)
+    if isinstance(path, Message):
+        raise ProfileError([Problem(node.place, path)])
+    if path.resolve() in [each.resolve() for each in trail]:
+        circle = " → ".join([*(_name_of(each) for each in trail), _name_of(path)])
+        message = _("The profiles extend each other in a circle: %(circle)s.", circle=circle)
+        raise ProfileError([Problem(node.place, message)])
+    with path.open("rb") as opened:
+        data = opened.read(max(budget.bytes, 0) + 1)
+    base = _load(data, str(path), path.resolve().parent, budget=budget, trail=trail)
+    key = base.root.entries["profile"].raw if "profile" in base.root.entries else _name_of(path)
+    mine = source.root.entries.get("profile")
+    if mine is not None and mine.raw == key:
+        message = _("A profile that extends “%(key)s” has another key.", key=key)
+        raise ProfileError([Problem(mine.place, message)])
+    root = over(base.root, source.root)
+    root.value.pop("include", None)
+    return replace(
+        source,
+        root=root,
+        text=f"{source.text}\n# extends {key}\n{base.text}",
+        parts=[*source.parts, *base.parts],
+        builds_on=(key, *base.builds_on),
+        demo_folder=source.folder if "demo" in source.root.entries else base.demo_folder,
+    )
+
+
+def _base_path(source: Source, node: Node) -> Path | Message:
+    known = shipped()
+    if isinstance(node.value, str) and node.value in known:
+        return known[node.value]
+    if not isinstance(node.value, str):
+        return _("“extends” is the name of a shipped profile, or a file below this one's folder.")
+    found = inside(source.folder, node.value)
+    if isinstance(found, Message) and is_key(node.value, reserved=()):
+        return Unknown("profile", node.value, known).message
+    return found
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.name if path.name == "profile.yaml" else path.stem
+
+
+def over(base: Node, mine: Node) -> Node:
+    """Return a tree in which `mine` lies over `base`: mappings become one, null takes away, all else replaces.
+
+    What belongs to the head of the base alone is left out.
+    """
+    return _over(base, mine, leave=frozenset(HEAD))
+
+
+def _over(base: Node, mine: Node, *, leave: frozenset[str] = frozenset()) -> Node:
+    if not (isinstance(base.value, dict) and isinstance(mine.value, dict)):
+        return mine
+    types = [each.entries["type"].raw for each in (base, mine) if "type" in each.entries]
+    if len(set(types)) > 1:
+        return mine  # options of another type mean nothing here
+    entries = {key: each for key, each in base.entries.items() if key not in leave}
+    keys = {key: base.key_place(key) for key in entries}
+    for key, each in mine.entries.items():
+        if key == "extends" and not leave and key not in base.entries:
+            continue  # it says what is so anyway
+        keys[key] = mine.key_place(key)
+        if each.value is None:
+            entries.pop(key, None)
+        elif key == "requires" and leave:
+            entries[key] = _both(entries[key], each) if key in entries else each
+        else:
+            entries[key] = _over(entries[key], each) if key in entries else each
+    return Node(mine.place, entries, keys=keys)
+
+
+def _both(base: Node, mine: Node) -> Node:
+    """Return what two profiles require together."""
+    plugins = [each.entries.get("plugins") for each in (base, mine)]
+    nodes = [one for each in plugins if each is not None for one in (each.items if each.items else [each])]
+    nodes = [each for each in nodes if isinstance(each.value, str)]
+    unknown = {key: each for key, each in (base.entries | mine.entries).items() if key != "plugins"}
+    keys = {**base.keys, **mine.keys}
+    return Node(mine.place, {"plugins": Node(mine.place, nodes), **unknown}, keys=keys)
+
+
+# -- parts ------------------------------------------------------------------------------------
 
 
 def _take_parts(source: Source, node: Node, trail: tuple[str, ...], *, budget: Budget) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tracker.core.access.rights import require_admin
@@ -114,12 +114,13 @@ def plan(
     """
     require_admin(reading)
     applied = applied_profiles(reading)
-    before = applied.get(profile.name)
+    before = _before(applied, profile)
     check_version(profile, before)
     judged = judge_answers(profile.questions, answers or {}, before.answers if before else {})
     ground = Ground.of(reading)
     content = profile.content(judged, ground)
-    _refuse_owned(content.pieces, [each for name, each in applied.items() if name != profile.name])
+    others = [each for each in applied.values() if each is not before]
+    _refuse_owned(content.pieces, others)
     assert ground.design is not None
     names = find_renames(ground.design, content.pieces)
     design = rename(ground.design, names)
@@ -127,6 +128,7 @@ def plan(
     merging = Merging(reading.workspace.types, takes)
     wanted = compose(design, content.pieces, base, merging)
     left = withdraw_unsaid(reading, wanted, _unsaid(base, before, content), merging)
+    content, ceded = _without_ceded(reading, content, others)
     house = _house_steps(reading, content, before, merging)
     merging.problems.check()
     merging.takes.check(merging.conflicts)
@@ -140,9 +142,51 @@ def plan(
         _base_of(content),
         before,
         tuple(merging.conflicts),
-        left.kept,
+        (*left.kept, *ceded),
         tuple(step for step in steps.losses if f"{step.kind} {step.path}" in left.gone),
     )
+
+
+def _before(applied: Mapping[str, Applied], profile: Profile) -> Applied | None:
+    """Return the profile as it was applied last; one that it extends, if that was applied in its place.
+
+    :raises Refused: demo data are loaded of what it would take over.
+    """
+    before = applied.get(profile.name)
+    if before is not None and not before.undone:
+        return before
+    base = next(
+        (applied[name] for name in profile.builds_on if name in applied and not applied[name].undone), None
+    )
+    if base is not None and base.demo_cs is not None:
+        raise Refused(
+            _(
+                "“%(name)s” takes over from “%(base)s”, of which demo data are loaded; clear them first:"
+                " tracker profile demo %(base)s --clear",
+                name=profile.name,
+                base=base.name,
+            )
+        )
+    return base or before
+
+
+def _without_ceded(
+    reading: Reading, content: Content, others: Iterable[Applied]
+) -> tuple[Content, tuple[Message, ...]]:
+    """Return the content without what another profile says of the house, and sentences on where they differ."""
+    said = {name: each.name for each in others for name in each.house}
+    now = vars(reading.house)
+    kept = tuple(
+        _(
+            "house.%(name)s stays as it is: the profile “%(owner)s” said it first.",
+            name=name,
+            owner=said[name],
+        )
+        for name, value in content.house.items()
+        if name in said and value != now[name]
+    )
+    house = {name: value for name, value in content.house.items() if name not in said}
+    return replace(content, house=house), kept
 
 
 def check_version(profile: Profile, before: Applied | None) -> None:
@@ -150,7 +194,7 @@ def check_version(profile: Profile, before: Applied | None) -> None:
 
     :raises Refused: it is older, or one that upgrades other versions only.
     """
-    if before is None or before.undone:
+    if before is None or before.undone or before.name != profile.name:
         return
     facts = {"name": profile.name, "new": profile.version, "old": before.version}
     numbers = [_numbers(version) for version in (profile.version, before.version)]

@@ -78,6 +78,11 @@ class Profile:
     source: Source = field(repr=False)
     upgrades: tuple[str, ...] = ()  # versions on which it can be applied; empty: on all
 
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """Keys of the profiles that it extends, the nearest first."""
+        return self.source.builds_on
+
     def content(self, answers: Answers, ground: Ground) -> Content:
         """Return what the profile says with these answers.
 
@@ -134,7 +139,7 @@ def _read(source: Source, ground: Ground, problems: Problems) -> Profile:
     summary, upgrades = top.text("summary") or "", tuple(_versions(top))
     questions = read_questions(top, ground.types, problems)
     demo = _demo(top, source, problems)
-    for section in ("requires", "include", "house", "groups", "trackers"):
+    for section in ("extends", "requires", "include", "house", "groups", "trackers"):
         top.get(section)
     top.finish()
     profile = Profile(name, title, version, summary, questions, demo, source.text, source, upgrades)
@@ -157,7 +162,7 @@ def _demo(top: Entries, source: Source, problems: Problems) -> Path | None:
     name = top.text("demo")
     if name is None:
         return None
-    path = inside(source.folder, name)
+    path = inside(source.demo_folder, name)
     if isinstance(path, Message):
         problems.add(source.root.entries["demo"].place, path)
         return None
