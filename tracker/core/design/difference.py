@@ -137,16 +137,18 @@ def difference(old: Design, new: Design) -> Plan:
 
 
 def check_possible(path: str, before: Definition, after: Definition) -> None:
-    """Refuse what cannot be done to a field that holds data."""
+    """Refuse what a plan cannot do to a field that holds data: its values have to come along."""
     if before.kind != "field":
         return
-    for name, what in (("type", "type"), ("encrypted", "encryption")):
+    for name, what, command in (("type", "type", "convert"), ("encrypted", "encryption", "seal or unseal")):
         if getattr(before, name) != getattr(after, name):
             raise Refused(
                 _(
-                    "The %(what)s of %(path)s cannot be changed once it is made. Retire it and add another field.",
+                    "The %(what)s of %(path)s is not changed by a plan, for its values have to come along; run"
+                    " tracker field %(command)s first.",
                     what=what,
                     path=path,
+                    command=command,
                 )
             )
 
