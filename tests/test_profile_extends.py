@@ -10,6 +10,8 @@ from profile_ground import ADMIN, Profiles, meaning
 from profile_texts import CLUB
 
 from tracker.cli import cli
+from tracker.cli.context import Cli
+from tracker.cli.profile import apply_if_new
 from tracker.core.changes.undo import undo
 from tracker.core.profile.applied import applied_profiles, save_demo
 from tracker.core.profile.apply import apply
@@ -128,6 +130,8 @@ def test_a_profile_takes_over_from_the_one_it_extends(files, applied, profiles):
     assert "Add group singers" in made.sentences
     assert "Take away field person.iban" in made.sentences
     assert profiles.design().tracker("person").id == before.tracker("person").id
+    with profiles.workspace.read(ADMIN) as reading:
+        assert applied_profiles(reading)["choir"].builds_on == {"club"}
     assert profiles.drift("choir") == [
         "trackers.person.fields.boss.label: here it is “Leader”, the profile said “Boss”."
     ]
@@ -137,6 +141,18 @@ def test_a_profile_takes_over_from_the_one_it_extends(files, applied, profiles):
     profiles.field("person.boss", label="Boss")
     assert meaning(profiles.design()) == meaning(before)
     assert profiles.drift("club") == []
+
+
+def test_a_server_does_not_apply_what_another_profile_took_over(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKER_HOME", str(tmp_path / "home"))
+    folder = files(club=CLUB, choir=CHOIR)
+    for name in ("club", "choir"):
+        assert CliRunner().invoke(cli, ["profile", "apply", str(folder / f"{name}.yaml")]).exit_code == 0
+
+    apply_if_new(Cli(), str(folder / "club.yaml"), ())  # what `serve --profile` does
+
+    told = json.loads(CliRunner().invoke(cli, ["profile", "list", "--json"]).stdout)
+    assert [each["profile"] for each in told if each["applied"]] == ["choir"]
 
 
 def test_nothing_is_taken_over_while_demo_data_are_loaded(files, applied, profiles):

@@ -289,9 +289,12 @@ def apply_if_new(cli: Cli, name: str, answers: Iterable[str]) -> None:
 
     found = read(cli, name)
     with cli.workspace.read(cli.actor) as reading:
-        held = applied_profiles(reading).get(found.name)
+        applied = applied_profiles(reading)
+    held = applied.get(found.name)
     if held is not None and not held.undone:
         return
+    if any(found.name in each.builds_on for each in applied.values()):
+        return  # another one took over from it
     plan = _plan(cli, name, answers)
     if plan.losses:
         raise click.ClickException(

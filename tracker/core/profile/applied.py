@@ -15,6 +15,7 @@ from tracker.core.changes.history import undone_by
 # Entries of a base that are no definitions: settings of the workspace, names of what others own, how it was
 # applied before, and that it was removed.
 HOUSE, EXTENDS, FORMER, REMOVED = "house", "extends", "former", "removed"
+BUILDS_ON = "builds_on"  # keys of the profiles that it extends as a whole
 _SECTIONS = {"group": 0, "tracker": 1, "field": 1, "view": 1, "rule": 1, "grant": 2}
 _PARTS = {"field": 1, "view": 2, "rule": 3}
 MOST_FORMER = 20  # how often in a row applying it can be undone, and the time before counts again
@@ -52,6 +53,11 @@ class Applied:
     def house(self) -> dict[str, str]:
         """The settings of the workspace that it set."""
         return {} if self.undone else dict(self.base.get(HOUSE, {}))
+
+    @property
+    def builds_on(self) -> frozenset[str]:
+        """Keys of the profiles that it extends: what they say is in what it says."""
+        return frozenset() if self.undone else frozenset(self.base.get(BUILDS_ON, ()))
 
     @property
     def owned(self) -> frozenset[str]:

@@ -9,9 +9,10 @@ from typing import Any
 from tracker.core.access.rights import require_admin
 from tracker.core.base.house import House
 from tracker.core.base.transaction import Reading
+from tracker.core.design.definitions import Design
 from tracker.core.design.difference import Plan, Step, difference
 from tracker.core.profile.answers import judge_answers
-from tracker.core.profile.applied import EXTENDS, HOUSE, Applied, applied_profiles
+from tracker.core.profile.applied import BUILDS_ON, EXTENDS, HOUSE, Applied, applied_profiles
 from tracker.core.profile.behaviors import with_behaviors
 from tracker.core.profile.compose import compose
 from tracker.core.profile.merging import Conflict, Merging, Takes
@@ -19,7 +20,7 @@ from tracker.core.profile.pieces import Piece
 from tracker.core.profile.problems import Problems
 from tracker.core.profile.read import Content, Ground, Profile
 from tracker.core.profile.rename import find_renames, rename, rename_base
-from tracker.core.profile.withdraw import withdraw_unsaid
+from tracker.core.profile.withdraw import Left, withdraw_unsaid
 from tracker.errors import Refused
 from tracker.i18n import Message, _
 
@@ -121,30 +122,35 @@ def plan(
     content = profile.content(judged, ground)
     others = [each for each in applied.values() if each is not before]
     _refuse_owned(content.pieces, others)
-    assert ground.design is not None
-    names = find_renames(ground.design, content.pieces)
-    design = rename(ground.design, names)
-    base = rename_base(before.bodies if before else {}, names)
     merging = Merging(reading.workspace.types, takes)
-    wanted = compose(design, content.pieces, base, merging)
-    left = withdraw_unsaid(reading, wanted, _unsaid(base, before, content), merging)
+    now = ground.design or Design()
+    left = _merged(reading, content, before, merging, design=now)
     content, ceded = _without_ceded(reading, content, others)
     house = _house_steps(reading, content, before, merging)
     merging.problems.check()
     merging.takes.check(merging.conflicts)
-    wanted = with_behaviors(reading.workspace, ground.design, left.design)
-    steps = difference(ground.design, wanted)
+    steps = difference(now, with_behaviors(reading.workspace, now, left.design))
     return ProfilePlan(
         profile,
         judged.values,
         steps,
         house,
-        _base_of(content),
+        _base_of(profile, content),
         before,
         tuple(merging.conflicts),
         (*left.kept, *ceded),
         tuple(step for step in steps.losses if f"{step.kind} {step.path}" in left.gone),
     )
+
+
+def _merged(
+    reading: Reading, content: Content, before: Applied | None, merging: Merging, *, design: Design
+) -> Left:
+    """Return the design with the content in it, under its new keys, and without what it says no more."""
+    names = find_renames(design, content.pieces)
+    base = rename_base(before.bodies if before else {}, names)
+    wanted = compose(rename(design, names), content.pieces, base, merging)
+    return withdraw_unsaid(reading, wanted, _unsaid(base, before, content), merging)
 
 
 def _before(applied: Mapping[str, Applied], profile: Profile) -> Applied | None:
@@ -236,11 +242,13 @@ def _unsaid(base: Mapping[str, Any], before: Applied | None, content: Content) -
     return {name: body for name, body in base.items() if name not in said and name not in owned_by_others}
 
 
-def _base_of(content: Content) -> dict[str, Any]:
+def _base_of(profile: Profile, content: Content) -> dict[str, Any]:
     """Return what is remembered of a profile's content."""
+    builds_on = list(profile.builds_on)
     extends = [piece.name for piece in content.pieces if piece.extends]
     bodies = {piece.name: piece.body for piece in content.pieces}
-    return {HOUSE: dict(content.house), **({EXTENDS: extends} if extends else {}), **bodies}
+    told = {EXTENDS: extends, BUILDS_ON: builds_on}
+    return {HOUSE: dict(content.house), **{name: each for name, each in told.items() if each}, **bodies}
 
 
 def _house_steps(

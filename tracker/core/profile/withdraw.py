@@ -208,13 +208,15 @@ class _Withdrawal:
         return "there are items in it" if kind == "tracker" else "items have values in it"
 
     def _groups(self, goes: set[str]) -> Iterator[str]:
+        behaviors = self.reading.workspace.hooks.registered.behaviors.values()
+        along = {key for each in behaviors for key in each.trackers}  # rights there came by themselves
         for name in self.names:
             kind, _space, key = name.partition(" ")
             if kind != "group":
                 continue
             group = self.held[name]
             assert isinstance(group, GroupDef)
-            rights = {f"grant {key}.{each.key}" for each in group.grants}
+            rights = {f"grant {key}.{each.key}" for each in group.grants if each.tracker not in along}
             if name in self.stays:
                 self.why[name] = "something else needs it"
             elif name in self.changed:
