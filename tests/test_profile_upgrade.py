@@ -314,6 +314,40 @@ def test_a_field_that_was_converted_first_takes_the_new_version(ground: Ground):
     assert profiles.plan(text).steps == ()
 
 
+def test_a_type_that_needs_options_is_told_with_them(profiles):
+    text = NEXT.replace(
+        "dues: {type: money, currency: $currency, help: Costs $$}", "dues: {type: link, to: person}"
+    )
+    text = text.replace("[-dues, name]", "[name]")
+
+    with pytest.raises(
+        ProfileError, match=r"convert person.dues link --options '\{\"to\": \"person\"\}'”, then apply"
+    ):
+        profiles.plan(text)
+
+
+def test_a_type_without_options_is_told_as_it_is(profiles):
+    text = NEXT.replace("kind: {type: choice, choices: {guest: Guest, full: Full},", "kind: {type: line,")
+
+    with pytest.raises(ProfileError, match="“tracker field convert person.kind line”, then apply"):
+        profiles.plan(text)
+
+
+def test_encryption_is_switched_by_hand_first(profiles):
+    sealed = NEXT.replace("kind: {type: choice,", "kind: {type: choice, encrypted: true,")
+    sealed = sealed.replace(", filter: kind = 'full'", "").replace(
+        "      board: {change: {where: kind = 'guest'}}\n", ""
+    )
+    with pytest.raises(
+        ProfileError, match=r"person.kind is not encrypted.*“tracker field seal person.kind” first"
+    ):
+        profiles.plan(sealed)
+    with pytest.raises(
+        ProfileError, match=r"person.iban is encrypted.*“tracker field unseal person.iban” first"
+    ):
+        profiles.plan(NEXT.replace("encrypted: true, search: exact, ", ""))
+
+
 def test_a_type_that_cannot_be_reached_needs_another_key(profiles):
     with pytest.raises(ProfileError, match="person.iban is of type iban, and cannot become one of type line"):
         profiles.plan(CLUB.replace("iban: {type: iban", "iban: {type: line"))

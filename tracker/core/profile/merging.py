@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -129,13 +130,20 @@ class _One:
         self.type = str(self.ours.get("type", ""))
 
     def body(self) -> Body:
-        body = dict(self.ours)
-        if self.first and self.merging.checking:
+        """Return the merged body; entries that are to go are None."""
+        body = self._merged()
+        if self.merging.checking and self.first:
             body.pop("retired", None)  # what a profile brings is there
+        if self.merging.checking and self.piece.kind == "field":
+            self._check_sealed(body)
+        return body
+
+    def _merged(self) -> Body:
+        body = dict(self.ours)
         keeps = self.piece.kind == "field" and self._keeps_type()
         for name in dict.fromkeys((*self.theirs, *self.base)):
             base, theirs, ours = self.base.get(name), self.theirs.get(name), self.ours.get(name)
-            if name == "options" and not keeps:
+            if name == "options" and not keeps and self.type == self.theirs.get("type"):
                 if self.base.get("type") != self.theirs.get("type"):
                     base = None  # those of another type: admins gave new ones when they converted it
                 body[name] = self._options(base or {}, theirs or {}, ours or {})
@@ -145,6 +153,8 @@ class _One:
                 body[name] = theirs if ours == base else ours  # in what order things stand is no quarrel
             elif name == "type":
                 body[name] = ours if keeps else theirs
+                if body[name] != ours:  # names are checked before it is said that types do not change so
+                    body["options"] = self.theirs.get("options")
             elif name != "options":
                 body[name] = self._value(base, theirs, ours, (name,))
         return body
@@ -178,8 +188,38 @@ class _One:
             )
         return _(
             "%(path)s is of type %(old)s, and the profile wants %(new)s. Change its type first, with"
-            " “tracker field convert %(path)s %(new)s”, then apply.",
+            " “tracker field convert %(path)s %(new)s%(told)s”, then apply.",
             **facts,
+            told=self._needed_options(theirs),
+        )
+
+    def _needed_options(self, theirs: str) -> str:
+        """Return the options with which a type has to be given on the command line; empty when it needs none."""
+        schema = self.merging.types.get(theirs).Options().fields
+        told = {
+            name: value
+            for name, value in self.theirs.get("options", {}).items()
+            if name in schema and schema[name].required
+        }
+        return f" --options {shlex.quote(json.dumps(told, ensure_ascii=False))}" if told else ""
+
+    def _check_sealed(self, body: Body) -> None:
+        """Refuse to switch encryption on or off: values and history have to come along."""
+        if bool(body.get("encrypted")) == bool(self.ours.get("encrypted")):
+            return
+        facts = {"path": self.piece.path, "command": "seal" if body.get("encrypted") else "unseal"}
+        sentence = (
+            _("%(path)s is not encrypted, and the profile wants it so.", **facts)
+            if body.get("encrypted")
+            else _("%(path)s is encrypted, and the profile wants it plain.", **facts)
+        )
+        self.merging.problems.add(
+            self.piece.place,
+            _(
+                "%(told)s Run “tracker field %(command)s %(path)s” first, then apply.",
+                **facts,
+                told=sentence,
+            ),
         )
 
     def _options(self, base: Body, theirs: Body, ours: Body) -> Body:
