@@ -30,9 +30,11 @@ import people  # noqa: E402 - the path above makes them found
 import postgres  # noqa: E402
 from floor import Floor  # noqa: E402
 from ours import Ours  # noqa: E402
+from sealed import rates  # noqa: E402
 
 ROUNDS = 5
 BULK = 50_000
+SEALED = 20_000
 
 
 @dataclass
@@ -220,6 +222,14 @@ class Bench:
         )
         row.target, row.met, row.ratio = "<= 50 ms", row.ours <= 0.05, None
         self.add(row)
+
+    def sealed(self) -> None:
+        """Give sealed values a new key."""
+        number = min(self.items, SEALED)
+        one, other = rates(self.floor, self.ours, number, rounds=ROUNDS)
+        row = Row("new key for sealed values", one, other, "rows/s", ratio=other / one)
+        row.note = f"{number:,} items, history of every second one"
+        self.add(row, least=0.5)
 
     def storage(self) -> None:
         """Bytes of a revision of two fields, beside the floor's."""
@@ -430,6 +440,7 @@ def compare(kind: str, items: int, *, with_memory: bool) -> list[Row]:
         bench.many()
         bench.design()
         bench.storage()
+        bench.sealed()
         return bench.rows + (memory(make, folder, items) if with_memory else [])
 
 

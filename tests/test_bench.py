@@ -29,5 +29,6 @@ def test_benchmark_prints_a_row_for_every_operation():
         "bulk change",
         "undo of an import",
         "a revision",
+        "new key for sealed values",
     ):
         assert f"| {name}" in done.stdout

@@ -228,28 +228,28 @@ class _Run:
 
     def _seal_history(self, change: ChangeSet, place: Place, uids: dict[int, str], start: str) -> None:
         revision = tables.revision.c
-        rows = change.execute(
-            select(revision.item_id, revision.version, revision.diff).where(
-                revision.tracker_id == place.tracker.id,
-                among(revision.item_id, change.dialect),
-                stored.older_diff(change.dialect, place, start),
-                clauses.as_system(place.tracker),
-            ),
-            given(change, uids),
-        ).all()
         for name in place.columns:
-            named = [(row, row.diff[name]) for row in rows if name in row.diff]
-            flat = [(uids[row.item_id], value) for row, pair in named for value in pair if value is not None]
+            sides = [stored.side_of(change.dialect, name, side).label(f"side_{side}") for side in (0, 1)]
+            rows: Sequence[Any] = change.execute(
+                select(revision.item_id, revision.version, *sides).where(
+                    revision.tracker_id == place.tracker.id,
+                    among(revision.item_id, change.dialect),
+                    stored.older_diff(change.dialect, place, start),
+                    clauses.as_system(place.tracker),
+                ),
+                given(change, uids),
+            ).all()
+            flat = [(uids[row[0]], value) for row in rows for value in row[2:] if value is not None]
             again = iter(vault(change).reseal_many(change, place.tracker, place.field, flat))
             values = []
-            for row, pair in named:
-                new = [None if value is None else next(again) for value in pair]
-                if any(value is not None and other is None for value, other in zip(pair, new, strict=True)):
-                    self.damaged.add(row.item_id)
-                    new = [other or value for value, other in zip(pair, new, strict=True)]
-                if new != pair:
-                    values.append(InDiff(row.item_id, row.version, pair, new))
-                    self.done.history += sum(value != other for value, other in zip(pair, new, strict=True))
+            for item_id, version, old, new in rows:
+                pair = [value and next(again) for value in (old, new)]
+                if (pair[0] is None) is not (old is None) or (pair[1] is None) is not (new is None):
+                    self.damaged.add(item_id)
+                    pair = [pair[0] or old, pair[1] or new]
+                if pair != [old, new]:
+                    values.append(InDiff(item_id, version, (old, new), pair))
+                    self.done.history += (pair[0] != old) + (pair[1] != new)
             stored.replace_in_diffs(change, place.tracker, name, values)
 
     def end(self) -> None:

@@ -7,37 +7,22 @@ replaces the very text that was read, and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    and_,
-    bindparam,
-    column,
-    exists,
-    func,
-    literal_column,
-    or_,
-    select,
-    table,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
 
 from tracker.core.access import clauses
 from tracker.core.base import tables
-from tracker.core.base.tables import Id
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.marks import MARK
 from tracker.fields.storage import PlainText
 
 revision = tables.revision
 STARTING = 10  # characters of a stored value that tell under which key it is
-_ROW: dict[str, Any] = {"at": Id, "was": PlainText, "becomes": PlainText}
-_DIFF: dict[str, Any] = {"at": Id, "of": Id, "was": PlainText, "becomes": PlainText}
 
 
 @dataclass(frozen=True)
@@ -86,8 +71,7 @@ def older_diff(dialect: str, place: Place, start: str) -> ColumnElement[bool]:
     )
 
 
-@dataclass(frozen=True)
-class InRow:
+class InRow(NamedTuple):
     """A value of an item, and what takes its place."""
 
     item_id: int
@@ -95,8 +79,7 @@ class InRow:
     new: str
 
 
-@dataclass(frozen=True)
-class InDiff:
+class InDiff(NamedTuple):
     """The old and the new value of a column in a revision, and what takes their place."""
 
     item_id: int
@@ -107,64 +90,61 @@ class InDiff:
 
 def replace_in_rows(change: ChangeSet, tracker: Tracker, name: str, values: Sequence[InRow]) -> None:
     """Put sealed values in the place of others in a column of items, where those still stand."""
-    if not values:
-        return
-    items = table(tracker.table_name, column("id", Id), column(name, PlainText))
+    items = tracker.table_name
+    mark = f"/*{MARK}:{items}*/"
     if change.dialect == "sqlite":
-        at, was, becomes = (bindparam(key, type_=kind) for key, kind in _ROW.items())
-    else:
-        arrived = _arrived(**_ROW)
-        at, was, becomes = arrived.c.at, arrived.c.was, arrived.c.becomes
-    change.execute(
-        update(items)
-        .where(items.c.id == at, items.c[name] == was, clauses.as_system(tracker))
-        .values({name: becomes}),
-        _given(change, [{"at": each.item_id, "was": each.old, "becomes": each.new} for each in values]),
+        statement = f"UPDATE {items} SET {name} = ? WHERE id = ? AND {name} = ? {mark}"
+        _each(change, statement, [(each.new, each.item_id, each.old) for each in values])
+        return
+    _all(
+        change,
+        f"UPDATE {items} SET {name} = e.value ->> 2 FROM {_ARRIVED}"
+        f" WHERE {items}.id = CAST(e.value ->> 0 AS bigint) AND {items}.{name} = e.value ->> 1 {mark}",
+        values,
     )
 
 
 def replace_in_diffs(change: ChangeSet, tracker: Tracker, name: str, values: Sequence[InDiff]) -> None:
     """Put pairs of sealed values in the place of others in revisions, where those still stand."""
-    if not values:
-        return
-    mine = and_(revision.c.tracker_id == tracker.id, clauses.as_system(tracker))
-    diff: ColumnElement[Any] = literal_column("sys_revision.diff")
+    mark = f"/*{MARK}:{tracker.table_name}*/"
     if change.dialect == "sqlite":
-        at, of, was, becomes = (bindparam(key, type_=kind) for key, kind in _DIFF.items())
-        becoming: ColumnElement[Any] = func.json_set(diff, f"$.{name}", func.json(becomes))
-        held = func.json_extract(diff, f"$.{name}") == was
-    else:
-        arrived = _arrived(**_DIFF)
-        at, of = arrived.c.at, arrived.c.of
-        becoming = literal_column(
-            f"jsonb_set(sys_revision.diff, '{{{name}}}', CAST(arrived.becomes AS jsonb))"
+        statement = (
+            f"UPDATE sys_revision SET diff = json_set(diff, '$.{name}', json(?)) WHERE tracker_id = {tracker.id}"
+            f" AND item_id = ? AND version = ? AND diff -> '$.{name}' = ? {mark}"
         )
-        held = literal_column(f"sys_revision.diff->'{name}' = CAST(arrived.was AS jsonb)", Boolean)
-    given = [
-        {"at": each.item_id, "of": each.version, "was": _pair(each.old), "becomes": _pair(each.new)}
-        for each in values
-    ]
-    change.execute(
-        update(revision)
-        .where(mine, revision.c.item_id == at, revision.c.version == of, held)
-        .values(diff=becoming),
-        _given(change, given),
+        _each(
+            change,
+            statement,
+            [(_pair(new), item_id, version, _pair(old)) for item_id, version, old, new in values],
+        )
+        return
+    _all(
+        change,
+        f"UPDATE sys_revision SET diff = jsonb_set(diff, '{{{name}}}', e.value -> 3) FROM {_ARRIVED}"
+        f" WHERE tracker_id = {tracker.id} AND item_id = CAST(e.value ->> 0 AS bigint)"
+        f" AND version = CAST(e.value ->> 1 AS bigint) AND diff -> '{name}' = e.value -> 2 {mark}",
+        values,
     )
 
 
-def _arrived(**kinds: Any) -> Any:
-    """Return lists that a statement is given, on PostgreSQL, as the table `arrived`."""
-    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in kinds.items()]
-    columns = (column(name, kind) for name, kind in kinds.items())
-    return func.unnest(*arrays).table_valued(*columns).render_derived(name="arrived")
+_ARRIVED = "jsonb_array_elements(CAST(%(given)s AS jsonb)) AS e(value)"
 
 
-def _given(change: ChangeSet, values: Sequence[dict[str, Any]]) -> Any:
-    """Return the parameters of many at once: SQLite runs the statement for each, PostgreSQL takes lists."""
-    if change.dialect == "sqlite":
-        return list(values)
-    return {name: [each[name] for each in values] for name in values[0]}
+def _each(change: ChangeSet, statement: str, values: Sequence[tuple[Any, ...]]) -> None:
+    if values:  # not through SQLAlchemy's compiler, which would take longer than the cipher
+        change.connection.exec_driver_sql(statement, list(values))
+
+
+def _all(change: ChangeSet, statement: str, values: Sequence[InRow] | Sequence[InDiff]) -> None:
+    if values:
+        change.connection.exec_driver_sql(statement, {"given": json.dumps(values)})
 
 
 def _pair(pair: Sequence[str | None]) -> str:
-    return json.dumps(list(pair), separators=(",", ":"))
+    old, new = pair
+    if old and new and _PLAIN(old) and _PLAIN(new):
+        return f'["{old}","{new}"]'
+    return json.dumps(pair, separators=(",", ":"))
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9+/=:]+").fullmatch  # no character of which JSON writes another way

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Iterable
+from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
 
@@ -173,7 +173,7 @@ def _again(old: DataKey | None, key: DataKey, raw: bytes, bound: bytes) -> str |
 
 
 def _nonce(key: DataKey, settled_by: bytes) -> bytes:
-    return hmac.digest(key.again, settled_by, "sha256")[: form.NONCE]
+    return blake2b(settled_by, digest_size=form.NONCE, key=key.again).digest()
 
 
 def _does_not_open(field: BoundField) -> Sealed:
