@@ -79,9 +79,7 @@ def effects(
     found += _on_rules(reading, tracker, before, after)
     found += _on_options(reading, tracker, before, after, cls=cls)
     if after.encrypted and before is None:
-        found.append(
-            "Values are stored encrypted: no sorting, no searching by words, and no way back but a new field."
-        )
+        found.append("Values are stored encrypted: no sorting and no searching by words.")
     if (before.grants if before else {}) != after.grants or (
         before and before.default_level != after.default_level
     ):
