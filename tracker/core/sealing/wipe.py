@@ -72,13 +72,19 @@ def _wipe_tables(workspace: Workspace, names: list[str]) -> None:
         connection.execute(text("SET lock_timeout = '5s'"))
         try:
             for name in names:
-                _patiently(lambda name=name: _forget_statistics(connection, name))  # type: ignore[misc]
                 _patiently(lambda name=name: connection.execute(text(f"VACUUM (FULL, ANALYZE) {name}")))  # type: ignore[misc]
+                if _is_empty(connection, name):
+                    _patiently(lambda name=name: _forget_statistics(connection, name))  # type: ignore[misc]
             # Of what the statistics told before, such as frequent values, dead rows are left in their own table.
             _wait_for_older(connection)
             _patiently(lambda: connection.execute(text("VACUUM FULL pg_statistic")))
         finally:
             connection.execute(text("RESET lock_timeout"))
+
+
+def _is_empty(connection: Connection, name: str) -> bool:
+    counted = text("SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)")
+    return bool(connection.execute(counted, {"name": name}).scalar_one() <= 0)
 
 
 def _forget_statistics(connection: Connection, name: str) -> None:
