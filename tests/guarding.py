@@ -51,12 +51,18 @@ PLACES = {
         "_drop_dead_links _let_go hold linking_items",
         "links follow their targets into the trash",
     ),
-    "core.items.unique": ("_taken held_by_others", "a value is taken, by whomever; the sentence does not say by whom"),
+    "core.items.unique": (
+        "_taken held_by_others",
+        "a value is taken, by whomever; the sentence does not say by whom",
+    ),
     "core.items.write": (
         "_NEW_REVISION _insert _replace_side _stored_before _take_back",
         "rows of an item that access left to be changed, and new rows",
     ),
-    "core.profile.withdraw": ("holds_data", "whether what is taken away holds anything; only administrators ask"),
+    "core.profile.withdraw": (
+        "holds_data",
+        "whether what is taken away holds anything; only administrators ask",
+    ),
     "core.profile.demo": ("_leave_needed _linked _made_by clear_demo", "demo data belongs to nobody"),
     "core.sealing.clean": (
         "_empty _seal_history",
