@@ -117,6 +117,18 @@ def test_refusals_are_the_same_in_both_ways(bare):
     assert all(each == slow for each in fast)
 
 
+def test_a_text_that_fits_into_no_index_is_refused_in_a_sentence_every_time(bare):
+    item = bare.create("person", name="Ada")
+    rare = "".join(chr(0x20000 + (number * 7919) % 42000) for number in range(500))
+    for time in range(3):
+        if bare.workspace.database.dialect == "sqlite":
+            bare.change("person", item, name=rare)
+            continue
+        with pytest.raises(Invalid, match="so long a text"):
+            bare.change("person", item, name=rare)
+        bare.change("person", item, name=f"Ada {time}")
+
+
 def test_the_drivers_errors_come_as_sqlalchemys_without_values(bare):
     statement = insert(tables.setting)
     secret = {"name": "twice", "value": "hush-hush"}

@@ -7,18 +7,17 @@ out once here. Whoever listens to an engine's statements hears all of them: then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.sql.dml import UpdateBase
 
-from tracker.core.base.database import without_values
+from tracker.core.base.database import is_too_long, without_values
 
 Statement = Select[Any] | UpdateBase
-Processor = Callable[[Any], Any]
 
 
 class Prepared:
@@ -85,6 +84,8 @@ class Prepared:
         without_values(error)
         if lost:
             connection.invalidate(error)
+        if is_too_long(error):  # as the engine tells it: refused like a value that an index has already
+            return IntegrityError(None, None, error)
         return DBAPIError.instance(
             self.text,
             None,
