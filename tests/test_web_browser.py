@@ -44,9 +44,10 @@ def test_rows_are_walked_selected_changed_and_undone_by_keys(at_home, address):
 
 
 def test_fifty_more_rows_come_without_leaving_the_page(at_home, address):
+    expect = pytest.importorskip("playwright.sync_api").expect
     at_home.goto(f"{address}/t/person")
     at_home.click("#more a")
-    at_home.wait_for_function("document.querySelectorAll('[data-row]').length === 100")
+    expect(at_home.locator("[data-row]")).to_have_count(100)
 
     assert at_home.url == f"{address}/t/person"
     assert at_home.complaints == []
