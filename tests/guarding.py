@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.marks import ACCESS, MARK
 
+_LOOKS = "administrators have all items looked over; what is told of them is their numbers"
 # Where the engine's own mark may be written, and why. Only these modules may run what bears no other; one with
 # no function runs what its callers made.
 PLACES = {
@@ -30,6 +31,11 @@ PLACES = {
     "core.changes.undo": ("_ends", "between which ids it touched something, to walk through them"),
     "core.backup.read": ("_fill", "an empty workspace is filled; administrators do it"),
     "core.backup.write": ("_rows", "a backup holds everything; administrators make it"),
+    "core.checking.files": ("_check_targets _held_in _held_once", _LOOKS),
+    "core.checking.past": ("_check_lists check_past", _LOOKS),
+    "core.checking.run": ("_rows", _LOOKS),
+    "core.checking.unfinished": ("_check_plain", _LOOKS),
+    "core.checking.words": ("_not_found check_words strays", _LOOKS),
     "core.conversion.back": ("_since", "what was saved since, to be carried back"),
     "core.conversion.rows": (
         "_note _put_columns _put_elements carry",
@@ -91,6 +97,8 @@ UNASKED = {
     "core.changes.revert:undo_trashing": "holds what was trashed, then asks",
     "core.changes.undo:_ends": "between which ids it touched something, to walk through them",
     "core.backup.write:_rows": "a backup holds everything; administrators make it",
+    "core.checking.run:check": "only administrators ask, and are told no value",
+    "core.checking.run:repair": "only administrators ask, and are told no value",
     "core.conversion.rows:_note": "a field changes its type for all items",
     "core.conversion.rows:_put_columns": "a field changes its type for all items",
     "core.conversion.rows:_put_elements": "a field changes its type for all items",

@@ -26,7 +26,7 @@ HOUSE = (
     ("tracker.core.conversion",),
     ("tracker.core.sealing",),
     ("tracker.core.changes",),
-    ("tracker.core.profile", "tracker.core.transfer", "tracker.core.backup"),
+    ("tracker.core.profile", "tracker.core.transfer", "tracker.core.backup", "tracker.core.checking"),
     ("tracker.api",),
     ("tracker.plugins", "tracker.web", "tracker.rest"),
     ("tracker.app", "tracker.cli", "tracker.testing", "tracker.__main__"),

@@ -26,17 +26,31 @@ ESSENTIAL = (builtin_types,)  # without them no field has a type, so safe mode k
 BUNDLED = (*ESSENTIAL, timeline)
 
 
-def open_workspace(settings: Settings) -> Workspace:
+def open_workspace(settings: Settings, *, as_it_is: bool = False) -> Workspace:
     """Open the workspace of these settings, with its plugins; make it, or bring it up to date, if need be.
 
+    :param as_it_is: make nothing and change nothing, to look at what is there.
     :raises Misconfigured: no database, or not the secret of this workspace.
     """
+    if as_it_is:
+        return _assemble(settings)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    workspace = _assemble(settings)
+    try:
+        workspace.upgrade()
+        ensure_secret(workspace, settings.secret_file)
+    except BaseException:
+        workspace.database.close()
+        raise
+    return workspace
+
+
+def _assemble(settings: Settings) -> Workspace:
     hooks = load_hooks(settings)
     ctx = StartContext(home=settings.home, url=settings.url)
     types = collect_types(hooks, ctx)
     collect(hooks, ctx)
-    workspace = Workspace(
+    return Workspace(
         Database(settings.database_url),
         home=settings.home,
         types=types,
@@ -45,13 +59,6 @@ def open_workspace(settings: Settings) -> Workspace:
         language=Language(settle_kinds, check_design, keys_in),
         icons=_icons,
     )
-    try:
-        workspace.upgrade()
-        ensure_secret(workspace, settings.secret_file)
-    except BaseException:
-        workspace.database.close()
-        raise
-    return workspace
 
 
 def load_hooks(settings: Settings) -> Hooks:

@@ -35,6 +35,7 @@ COMMANDS = {
     "jobs": "tracker.cli.jobs:jobs",
     "search": "tracker.cli.upkeep:search",
     "plugin": "tracker.cli.upkeep:plugin",
+    "check": "tracker.cli.check:check",
     "upgrade": "tracker.cli.upkeep:upgrade",
 }
 

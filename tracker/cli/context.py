@@ -37,6 +37,20 @@ class Cli:
 
         return open_workspace(self.settings)
 
+    def look_at_it_as_it_is(self) -> None:
+        """Open the workspace without making or upgrading anything.
+
+        :raises ClickException: there is no database yet.
+        """
+        from sqlalchemy.engine import make_url
+
+        from tracker.app import open_workspace
+
+        url = make_url(self.settings.database_url)
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+            raise click.ClickException(f"There is no database at {url.database} yet; tracker serve makes it.")
+        self.__dict__["workspace"] = open_workspace(self.settings, as_it_is=True)
+
     @cached_property
     def actor(self) -> Actor:
         """Who acts: the person of `--as`, else the system, recording who runs the command.

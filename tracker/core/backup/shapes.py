@@ -20,7 +20,7 @@ from tracker.core.design.definitions import FieldDef
 from tracker.fields.storage import Moment, Storage
 
 # Of one installation, or of one moment: who is signed in, what waits to be sent; words are written anew.
-LEFT_OUT = (tables.session, tables.once, tables.throttle, tables.job, tables.search)
+LEFT_OUT = (tables.session, tables.once, tables.throttle, tables.job, tables.worker, tables.search)
 SETTINGS_LEFT_OUT = (CHECK,)  # the secret of an installation stays with it
 ITEMS, SIDE, FILL_NOTE = re.compile(r"t_\d+"), re.compile(r"s_\d+(v\d+)?"), re.compile(r"filled_\w+")
 JSON_VALUE = "json"

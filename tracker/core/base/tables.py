@@ -240,6 +240,15 @@ job = Table(
     **STRICT_IDS,
 )
 
+worker = Table(
+    "sys_worker",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    comment="Signs of life: one row for each worker that runs.",
+)
+
 audit = Table(
     "sys_audit",
     metadata,

@@ -6,15 +6,15 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.core.base import outbox
+from tracker.core.base import outbox, workers
 from tracker.core.base.hooks import where
 from tracker.core.base.notices import HANDLERS, forget_cut_off
 from tracker.core.base.outbox import Job
@@ -63,6 +63,7 @@ def run_worker(
     while not stop.is_set():
         try:
             now = workspace.clock()
+            worker.show_life(now)
             if swept is None or now - swept > SWEEP_EVERY:
                 worker.tidy(first=swept is None)
                 swept = now
@@ -72,6 +73,7 @@ def run_worker(
         except SQLAlchemyError as error:
             log.warning("The database does not answer: %s", where(error))
             stop.wait(max(poll_s, 1.0))
+    worker.leave()
 
 
 def _do(chores: Iterable[Callable[[Workspace], None]], workspace: Workspace) -> None:
@@ -98,6 +100,20 @@ class Worker:
         self.stop = stop
         self.lease_s = lease_s
         self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._shown: datetime | None = None
+
+    def show_life(self, now: datetime) -> None:
+        """Show that this worker is alive, unless it did so a moment ago; while a job runs, its lease does."""
+        if self._shown is not None and abs(now - self._shown) < workers.EVERY:
+            return
+        with self.workspace.database.writing() as connection:
+            workers.show(connection, self.name, now=now)
+        self._shown = now
+
+    def leave(self) -> None:
+        """Say that this worker ends; one that cannot is taken for dead a little later."""
+        with suppress(SQLAlchemyError), self.workspace.database.writing() as connection:
+            workers.leave(connection, self.name)
 
     def tidy(self, *, first: bool = False) -> None:
         """Remove old jobs; at the start of a worker, tell plugins again that were cut off."""
@@ -105,6 +121,7 @@ class Worker:
             forget_cut_off(self.workspace)
         with self.workspace.database.writing() as connection:
             outbox.sweep(connection, now=self.workspace.clock())
+            workers.forget(connection, now=self.workspace.clock())
 
     def run_next(self) -> bool:
         """Run the job that has been due for longest; return whether there was one."""
@@ -122,7 +139,7 @@ class Worker:
 
     def run(self, job: Job) -> None:
         """Run one claimed job and write down how it ended."""
-        lease = Lease(self.workspace, job, lease_s=self.lease_s)
+        lease = Lease(self.workspace, job, worker=self.name, lease_s=self.lease_s)
         try:
             with lease.kept():
                 self.handlers[job.topic](self._context(job, lease), job.payload)
@@ -171,8 +188,9 @@ class Worker:
 class Lease:
     """The claim of one job, renewed by a thread while the handler runs."""
 
-    def __init__(self, workspace: Workspace, job: Job, *, lease_s: float) -> None:
+    def __init__(self, workspace: Workspace, job: Job, *, worker: str, lease_s: float) -> None:
         self.workspace = workspace
+        self.worker = worker
         self.job = job
         self.lease_s = lease_s
         self.sending = False
@@ -222,6 +240,7 @@ class Lease:
             try:
                 with self.workspace.database.writing() as connection:
                     now = self.workspace.clock()
+                    workers.show(connection, self.worker, now=now)
                     if not outbox.renew(connection, self.job, now=now, lease_s=self.lease_s):
                         self._lost.set()
                         return

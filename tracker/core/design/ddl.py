@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 from tracker.core.base import tables
 from tracker.core.base.database import is_too_long
 from tracker.core.base.tables import Id
-from tracker.core.base.transaction import ChangeSet
+from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Language
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.order import index_terms
@@ -42,7 +42,7 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
             _create_side(change, new, field)
     _note_left(change, old, new)
     _note_columns(change, new, there)
-    _alter_indexes(change, _indexes(change, old) if old else {}, _indexes(change, new))
+    _alter_indexes(change, wanted_indexes(change, old) if old else {}, wanted_indexes(change, new))
     for field in new.stored if old else ():
         if _is_too_long(field):  # made by earlier versions
             change.execute(text(f"DROP INDEX IF EXISTS ix_{field.definition.column}"))
@@ -63,7 +63,7 @@ def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
     _note_column(change, tracker, field)
     create_fill_note(change, filled_name(field))
     column = field.definition.column
-    for name, statement in _indexes(change, tracker).items():
+    for name, statement in wanted_indexes(change, tracker).items():
         if name in (f"ix_{column}", f"ix_{column}_to"):
             change.execute(text(statement))
 
@@ -85,13 +85,15 @@ def filled_name(field: BoundField) -> str:
 
 
 def make_indexes(change: ChangeSet, tracker: Tracker) -> None:
-    """Make all indexes of a tracker whose table was filled without them."""
-    _alter_indexes(change, {}, _indexes(change, tracker))
+    """Make all indexes of a tracker that are not there, as where its table was filled without them."""
+    _alter_indexes(change, {}, wanted_indexes(change, tracker))
+    for field in tracker.sides:
+        _index_side(change, field.definition.column, field.compared.name)
 
 
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
     """Drop the indexes of a tracker that is taken away; its table stays, as the undo."""
-    _alter_indexes(change, _indexes(change, old), {})
+    _alter_indexes(change, wanted_indexes(change, old), {})
 
 
 def _create_table(change: ChangeSet, tracker: Tracker) -> None:
@@ -142,7 +144,11 @@ def create_side_table(
         sqlite_with_rowid=False,
     )
     change.execute(CreateTable(side))
-    change.execute(text(f"CREATE INDEX ix_{name} ON {name} ({compared}, item_id)"))
+    _index_side(change, name, compared)
+
+
+def _index_side(change: ChangeSet, name: str, compared: str) -> None:
+    change.execute(text(f"CREATE INDEX IF NOT EXISTS ix_{name} ON {name} ({compared}, item_id)"))
 
 
 def _add_columns(
@@ -202,10 +208,10 @@ def _note_column(change: ChangeSet, tracker: Tracker, field: BoundField) -> None
 # -- indexes ----------------------------------------------------------------------------------
 
 
-def _indexes(change: ChangeSet, tracker: Tracker) -> dict[str, str]:
-    """Return the wanted indexes: name to `CREATE INDEX` statement."""
-    table, dialect = tracker.table_name, change.dialect
-    asked_for = _asked_for(tracker, change.workspace.language)
+def wanted_indexes(reading: Reading, tracker: Tracker) -> dict[str, str]:
+    """Return the indexes that a tracker's fields and views ask for: name to `CREATE INDEX` statement."""
+    table, dialect = tracker.table_name, reading.dialect
+    asked_for = _asked_for(tracker, reading.workspace.language)
     live = " WHERE deleted_cs IS NULL"
     wanted = {f"ix_{table}_{name}": f"({name}){live}" for name in ("owner_id", "group_id")}
     wanted[f"ix_{table}_created_cs"] = "(created_cs)"

@@ -1,0 +1,1 @@
+"""Looking a workspace over: whether what stands in its database and on its disk holds together."""
