@@ -144,7 +144,7 @@ class Bench:
             lambda: floor.create(next(cells), floor_places),
             lambda: ours.create(next(cells), ours_places),
             most=3,
-            times=10,
+            times=40,
         )
         turns: list[Iterator[int]] = [iter(range(1, 10**9, 2)), iter(range(1, 10**9, 2))]
 
@@ -157,7 +157,7 @@ class Bench:
             lambda: change(floor.change, turns[0]),
             lambda: change(ours.change, turns[1]),
             most=3,
-            times=10,
+            times=40,
         )
         self.pair("history of an item", lambda: floor.history(1), lambda: ours.history(1))
 

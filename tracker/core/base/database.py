@@ -69,7 +69,13 @@ def without_values(said: BaseException) -> str | None:
 
 
 # What fails is told without its parameters: they are people's values, and errors end up in logs.
-_SAME: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "hide_parameters": True}
+# The connection used last comes first: it has its pages and its prepared statements at hand.
+_SAME: dict[str, Any] = {
+    "pool_size": 8,
+    "max_overflow": 8,
+    "pool_use_lifo": True,
+    "hide_parameters": True,
+}
 
 
 class Database:
