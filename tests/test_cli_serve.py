@@ -102,7 +102,8 @@ def test_serves_restarts_its_worker_and_ends_by_one_signal(serve):
     worker = next(pid for pid in mine if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(worker, signal.SIGKILL)
     last = time.monotonic() + 60
-    while "The worker ended (signal SIGKILL)" not in out.read_text() or len(children(process.pid)) < 2:
+    ended = 'child=worker code="signal SIGKILL"'
+    while ended not in out.read_text() or len(children(process.pid)) < 2:
         assert time.monotonic() < last
         time.sleep(0.1)
     everyone = [process.pid, *children(process.pid)]

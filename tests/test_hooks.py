@@ -251,7 +251,9 @@ def test_a_notice_that_fails_leaves_the_others_told_and_no_values_in_the_log(cap
 
     assert list(failed) == ["bad"]
     assert told == [Changed(7, (1,))]
-    assert "Plugin bad failed (1 in a row) in items_changed: ValueError at test_hooks.py" in caplog.text
+    (fact,) = [each.facts for each in caplog.records if each.levelname == "WARNING"]
+    assert (fact["plugin"], fact["hook"], fact["failures"]) == ("bad", "items_changed", 1)
+    assert (fact["error"], "test_hooks.py" in fact["at"][-1]) == ("ValueError", True)
     assert "value of an item" not in caplog.text
 
 

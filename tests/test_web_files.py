@@ -175,7 +175,7 @@ def test_a_worker_does_its_chores_at_the_start_and_survives_them(web_workspace, 
     run_worker(web_workspace, {}, stop=stop, poll_s=0.01, chores=(broken, *CHORES, last))
 
     assert done == [web_workspace]
-    assert "A chore failed" in caplog.text
+    assert "a chore failed" in caplog.text
     assert "value of an item" not in caplog.text
 
 

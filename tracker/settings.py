@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,7 @@ IGNORED = (
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogForm = Literal["text", "json"]
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -71,6 +73,14 @@ class Settings(BaseSettings):
         description="Host names that requests may name, separated by commas. Default: that of `url`, or this machine's own.",
     )
     log_level: LogLevel = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
+    log: LogForm = Field(
+        default="text",
+        description="Form of the log: `text`, or `json` for one object a line. `--log` of a command goes before it.",
+    )
+    trusted_proxies: Names = Field(
+        default=(),
+        description="Addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, separated by commas.",
+    )
     safe_mode: bool = Field(default=False, description="Start with no plugin but the built-in field types.")
     plugins_off: Names = Field(
         default=(), description="Names of plugins that are neither imported nor asked, separated by commas."
@@ -88,7 +98,7 @@ class Settings(BaseSettings):
         """Take what is handed over and nothing else: `load_settings` knows the order and names mistakes."""
         return (init_settings,)
 
-    @field_validator("trusted_hosts", "plugins_off", mode="before")
+    @field_validator("trusted_hosts", "trusted_proxies", "plugins_off", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -116,7 +126,19 @@ class Settings(BaseSettings):
     def _is_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("write it with http:// or https://")
+        if value.count("/") > 2 and value.rstrip("/").count("/") > 2:
+            raise ValueError("give Tracker a host of its own; it does not run below a path")
         return value.rstrip("/")
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"“{each}” is no address and no network, such as 10.0.0.0/8") from None
+        return value
 
     @property
     def secret_file(self) -> Path:

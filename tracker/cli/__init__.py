@@ -13,7 +13,7 @@ __all__ = ["cli", "main", "pass_cli"]
 
 import click
 
-from tracker import __version__
+from tracker import __version__, logs
 
 COMMANDS = {
     "serve": "tracker.cli.serve:serve",
@@ -43,16 +43,19 @@ COMMANDS = {
 @click.group(cls=CommandGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--as", "email", metavar="USER", help="Act as this person (e-mail) instead of as the system.")
 @click.option("--settings", "settings_file", type=click.Path(dir_okay=False), help="A settings file (TOML).")
+@click.option("--log", type=click.Choice(("text", "json")), help="Form of the log on standard error.")
 @click.version_option(__version__, prog_name="tracker")
 @click.pass_context
-def cli(context: click.Context, *, email: str | None, settings_file: str | None) -> None:
+def cli(context: click.Context, *, email: str | None, settings_file: str | None, log: str | None) -> None:
     """Records that people define themselves.
 
     `tracker serve --profile nonprofit_membership --demo` makes a workspace with data to look at, and prints
     the address to open.
     """
     run = Cli(email=email, settings_file=settings_file)
+    run.log = log
     context.obj = run
+    logs.note(command=context.invoked_subcommand or "")
     context.call_on_close(run.close)
 
 

@@ -22,6 +22,23 @@ class Cli:
     def __init__(self, *, email: str | None = None, settings_file: str | None = None) -> None:
         self.email = email
         self.settings_file = settings_file
+        self.log: str | None = None  # of --log
+        self._logs = False
+
+    @property
+    def log_form(self) -> str:
+        """The form of the log: `text` or `json`."""
+        return self.log or self.settings.log
+
+    def start_log(self, *, service: bool = False) -> None:
+        """Log to standard error; what is no service tells only what went wrong, unless JSON is asked for."""
+        from tracker import logs
+
+        if self._logs:
+            return
+        self._logs = True
+        form: logs.Form = "json" if self.log_form == "json" else "text"
+        logs.set_up(form, self.settings.log_level if service or form == "json" else "warning")
 
     @cached_property
     def settings(self) -> Settings:
@@ -35,6 +52,7 @@ class Cli:
         """The workspace, open; made when it is not there yet."""
         from tracker.app import open_workspace
 
+        self.start_log()
         return open_workspace(self.settings)
 
     def look_at_it_as_it_is(self) -> None:
@@ -46,6 +64,7 @@ class Cli:
 
         from tracker.app import open_workspace
 
+        self.start_log()
         url = make_url(self.settings.database_url)
         if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
             raise click.ClickException(f"There is no database at {url.database} yet; tracker serve makes it.")
@@ -78,6 +97,21 @@ class Cli:
         """Give the database back, if it was opened."""
         if "workspace" in self.__dict__:
             self.workspace.database.close()
+
+
+def _choose_log(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    cli = context.find_object(Cli)
+    if value is not None and cli is not None:
+        cli.log = value
+
+
+log_option = click.option(
+    "--log",
+    type=click.Choice(("text", "json")),
+    expose_value=False,
+    callback=_choose_log,
+    help="Form of the log on standard error; `json` is one object a line.",
+)
 
 
 class Number(click.IntRange):

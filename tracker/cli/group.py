@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -11,6 +13,9 @@ from typing import Any, NoReturn
 
 import click
 
+from tracker import logs
+
+log = logging.getLogger(__name__)
 FEWEST = 8  # characters of a column that is shortened to the terminal's width
 PLUGIN_COMMANDS = "tracker.commands"  # entry-point group; a plugin's command is imported when it is called
 
@@ -59,6 +64,19 @@ class CommandGroup(click.Group):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command and leave: 0 when it went well, 1 with a sentence when it did not."""
         extra.pop("standalone_mode", None)
+        began = time.monotonic()
+        held = logs.begin(command="")
+        try:
+            self._run(*args, **extra)
+        except SystemExit as end:
+            ms = round((time.monotonic() - began) * 1000)
+            log.info("command", extra=logs.facts(exit=end.code, ms=ms))
+            raise
+        finally:
+            logs.end(held)
+        raise AssertionError("a command ends by leaving")
+
+    def _run(self, *args: Any, **extra: Any) -> NoReturn:
         try:
             result = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         except click.UsageError as error:
@@ -70,6 +88,7 @@ class CommandGroup(click.Group):
         except click.exceptions.Exit as error:
             sys.exit(error.exit_code)
         except Exception as error:  # noqa: BLE001 - whatever it is, a person reads it
+            log.debug("a command failed", extra=logs.facts(**logs.fault(error)))
             _say(sentence(error))
             sys.exit(1)
         sys.exit(result if isinstance(result, int) else 0)

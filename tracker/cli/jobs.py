@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from datetime import UTC
 from threading import Event
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from tracker.cli.context import NUMBER, Cli, echo_json, pass_cli
+from tracker.cli.context import NUMBER, Cli, echo_json, log_option, pass_cli
 from tracker.cli.group import table
 
 STATES = ("due", "taken", "sending", "unknown", "done", "dead")
@@ -21,6 +20,7 @@ STATES = ("due", "taken", "sending", "unknown", "done", "dead")
     "--poll", default=0.5, show_default=True, metavar="SECONDS", help="Between two looks at an empty outbox."
 )
 @click.option("--quiet", is_flag=True, help="Say nothing at the start.")
+@log_option
 @pass_cli
 def worker(cli: Cli, *, poll: float, quiet: bool) -> None:
     """Do the jobs that were queued, until stopped; `tracker serve` starts one by itself.
@@ -35,7 +35,7 @@ def worker(cli: Cli, *, poll: float, quiet: bool) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    logging.basicConfig(level=cli.settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    cli.start_log(service=True)
     workspace = cli.workspace
     if not quiet:
         click.echo("Working. Ctrl-C stops.", err=True)

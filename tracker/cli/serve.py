@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.context import Cli, pass_cli
+from tracker.cli.context import Cli, log_option, pass_cli
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ WELCOME = "welcome"  # purpose of the one-time link with which the first adminis
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes; PostgreSQL only.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; run `tracker worker` elsewhere.")
+@log_option
 @pass_cli
 def serve(cli: Cli, /, **options: Any) -> None:
     """Serve the pages, and do queued jobs; makes whatever is missing.
@@ -38,6 +39,7 @@ def serve(cli: Cli, /, **options: Any) -> None:
     from tracker.cli.supervise import Child, supervise
 
     settings = cli.settings
+    cli.start_log(service=True)
     host, port = options["host"] or settings.host, options["port"]
     port = free_port(host, settings.port if port is None else port)
     address = settings.url or f"http://{_in_address(host)}:{port}"
@@ -49,7 +51,7 @@ def serve(cli: Cli, /, **options: Any) -> None:
     link = welcome_link(workspace, cli, address)
     cli.close()  # children open the database themselves
 
-    environment = os.environ | {"TRACKER_HOST": host, "TRACKER_PORT": str(port)}
+    environment = os.environ | {"TRACKER_HOST": host, "TRACKER_PORT": str(port), "TRACKER_LOG": cli.log_form}
     if cli.settings_file:
         environment["TRACKER_SETTINGS"] = os.path.abspath(cli.settings_file)  # noqa: PTH100 - a string for the environment
     processes = 1 if on_sqlite else options["workers"] or min(4, os.cpu_count() or 1)

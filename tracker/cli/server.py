@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ THREADS = 8  # requests at once in one process
 
 def application() -> Flask:
     """Open the workspace of the environment's settings and return its web application."""
+    from tracker import logs
     from tracker.app import create_app, open_workspace
     from tracker.settings import load_settings
 
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logs.set_up(settings.log, settings.log_level)
     return create_app(open_workspace(settings), settings)
 
 
@@ -26,6 +26,12 @@ def run(host: str, port: int, processes: int) -> None:
     """Serve until a signal comes."""
     from granian import Granian
     from granian.constants import Interfaces
+
+    from tracker import logs
+    from tracker.settings import load_settings
+
+    form = load_settings().log
+    logs.set_up(form, "error")
 
     Granian(
         "tracker.cli.server:application",
@@ -38,6 +44,7 @@ def run(host: str, port: int, processes: int) -> None:
         websockets=False,
         respawn_failed_workers=processes > 1,
         log_level="error",  # type: ignore[arg-type]
+        log_dictconfig=logs.for_granian(form),
         workers_kill_timeout=15,
     ).serve()
 

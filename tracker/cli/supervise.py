@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import http.client
+import logging
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from types import FrameType
 
 import click
 
+from tracker.logs import facts
+
+log = logging.getLogger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60.0  # a child that ran so long starts again at once
 GRACE_S = 20.0  # after the signal, before a child is killed
@@ -52,7 +56,8 @@ class Child:
         self.wait_s = FIRST_WAIT_S if steady or not self.wait_s else min(2 * self.wait_s, LONGEST_WAIT_S)
         self.due = now + self.wait_s
         self.process = None
-        click.echo(f"The {self.name} ended ({_code(code)}); it starts again in {self.wait_s:g} s.", err=True)
+        told = facts(child=self.name, code=_code(code), seconds=self.wait_s)
+        log.error("a process ended, and starts again after a wait", extra=told)
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it runs."""
@@ -110,7 +115,7 @@ def _wait_until_ready(child: Child, probe: tuple[str, int], stop: Event) -> None
 def _answers(probe: tuple[str, int]) -> bool:
     connection = http.client.HTTPConnection(*probe, timeout=5)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/healthz")
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False

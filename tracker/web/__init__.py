@@ -10,7 +10,7 @@ from jinja2 import FileSystemLoader
 
 from tracker.core.base.workspace import Workspace
 from tracker.settings import Settings
-from tracker.web import asking, assets, failures, identity, ids, security, showing, toasts
+from tracker.web import asking, assets, failures, identity, ids, incoming, security, showing, toasts
 
 HERE = Path(__file__).parent
 AREAS = ("accounts", "home", "searching", "changes", "lists", "items", "design", "admin")
@@ -25,6 +25,7 @@ def create(workspace: Workspace, settings: Settings) -> Flask:
     # `lists/list.html` lies in its area; what all pages share, `tracker/page.html`, lies in templates/.
     app.jinja_loader = FileSystemLoader([HERE, HERE / "templates"])
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    incoming.install(app, workspace, settings)
     security.install(app, settings)
     ids.install(app)
     asking.install(app, workspace)

@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from tracker.core.base.database import is_busy
-from tracker.core.base.hooks import where
 from tracker.errors import Sealed, TrackerError
+from tracker.logs import facts, fault
 from tracker.web import identity
 
 log = logging.getLogger("tracker.web")
@@ -72,22 +72,22 @@ def tell_failure(error: Exception) -> ResponseReturnValue:
     if is_busy(error):
         return tell_busy(error)
     number = f"{secrets.token_hex(2)}-{secrets.randbelow(90) + 10}"
-    log.error("No. %s: %s %s", number, request.method, request.path, exc_info=error)
+    log.error("a request failed", extra=facts(number=number, **fault(error)))
     try:
         return _answer("tracker/failed.html", 500, sentence="This could not be done.", number=number)
-    except Exception:  # the page's own frame may be what is broken
-        log.exception("No. %s: its page could not be drawn", number)
+    except Exception as second:  # noqa: BLE001 - the page's own frame may be what is broken
+        log.error("the page of a failure could not be drawn", extra=facts(number=number, **fault(second)))  # noqa: TRY400 - without its message
         return f"<!doctype html><title>Tracker</title><h1>This could not be done.</h1><p>No. {number}", 500
 
 
 def tell_busy(error: Exception) -> ResponseReturnValue:
     """Answer while the database is busy or away: it is no fault, and the same may go well in a moment."""
-    log.warning("The database is busy: %s %s, %s", request.method, request.path, where(error))
+    log.warning("the database is busy", extra=facts(**fault(error)))
     sentence, hint = "The database is busy.", "Go back and try again in a moment."
     try:
         answer = make_response(_answer("tracker/refused.html", 503, sentence=sentence, hint=hint))
     except Exception as second:  # noqa: BLE001 - the page's frame asks the database, too
-        log.warning("A page about it could not be drawn: %s", where(second))
+        log.warning("the page about it could not be drawn", extra=facts(**fault(second)))
         answer = make_response(f"<!doctype html><title>Tracker</title><h1>{sentence}</h1><p>{hint}", 503)
     answer.headers["Retry-After"] = "5"
     return answer

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.exceptions import SecurityError
 
+from tracker import logs
 from tracker.core.access import sessions
 from tracker.core.access.people import actor_of
 from tracker.errors import TrackerError
@@ -80,6 +81,7 @@ def _identify() -> None:
             sessions.touch(change, session)
     g.session = session
     g.actor = actor_of(reading(), session.user_id)
+    logs.note(person=session.user_id)
 
 
 def here() -> str:
@@ -112,6 +114,7 @@ def sign_in(user_id: int) -> None:
     g.new_token = token
     g.session = sessions.find(reading(), token)
     g.actor = actor_of(reading(), user_id)
+    logs.note(person=user_id)
 
 
 def sign_out() -> None:

@@ -25,6 +25,7 @@ from tracker.core.base.registered import Registered
 from tracker.errors import Invalid, Misconfigured, Rejected, TrackerError, nearest
 from tracker.hookspecs import API, PROJECT, GateContext, ItemChange, NotifyContext, PluginInfo, StartContext
 from tracker.i18n import _
+from tracker.logs import facts, fault
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Hooks:
         self.add(plugin, name=point.name, origin=origin)
 
     def _note(self, name: str, reason: str) -> None:
-        log.warning("Plugin %s is quarantined: %s", name, reason)
+        log.warning("a plugin is quarantined; tracker plugin list says why", extra=facts(plugin=name))
         self.quarantined.append(Quarantined(name, reason))
 
     def _sort(self) -> None:
@@ -173,7 +174,7 @@ class Hooks:
             except (Rejected, Invalid):
                 raise
             except Exception as error:
-                log.warning("Plugin %s failed in %s: %s", name, hook, where(error))
+                log.warning("a plugin failed", extra=facts(plugin=name, hook=hook, **fault(error)))
                 raise Rejected(
                     _(
                         "The plugin “%(name)s” failed (%(what)s), so nothing was saved. "
@@ -201,11 +202,12 @@ class Hooks:
                 _call(one, {"ctx": ctx, "changed": changed})
             except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
                 failed[name] = where(error)
-                self._count_failure(name, f"{hook}: {failed[name]}")
+                self._count_failure(name, hook, error)
             else:
                 self._failures.pop(name, None)
             took = time.monotonic() - began
-            log.log(logging.WARNING if took > SLOW_S else logging.DEBUG, "%s in %s: %.3f s", name, hook, took)
+            told = facts(plugin=name, hook=hook, seconds=round(took, 3))
+            log.log(logging.WARNING if took > SLOW_S else logging.DEBUG, "a plugin was told", extra=told)
         return {name: reason for name, reason in failed.items() if name not in self._cut_off}
 
     @property
@@ -213,12 +215,13 @@ class Hooks:
         """Plugins that this process no longer notifies, with the reason; they are still asked all else."""
         return dict(self._cut_off)
 
-    def _count_failure(self, name: str, reason: str) -> None:
+    def _count_failure(self, name: str, hook: str, error: Exception) -> None:
         self._failures[name] += 1
-        log.warning("Plugin %s failed (%d in a row) in %s", name, self._failures[name], reason)
+        told = {"plugin": name, "hook": hook, "failures": self._failures[name]}
+        log.warning("a plugin failed", extra=facts(**told, **fault(error)))
         if self._failures[name] >= CUT_OFF:
-            self._cut_off[name] = f"It failed {CUT_OFF} times in a row, last in {reason}."
-            log.error("Plugin %s is no longer notified. %s", name, self._cut_off[name])
+            self._cut_off[name] = f"It failed {CUT_OFF} times in a row, last in {hook}: {where(error)}."
+            log.error("a plugin is no longer notified", extra=facts(**told))
 
 
 def where(error: BaseException) -> str:

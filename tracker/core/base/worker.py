@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from tracker.core.base.workspace import Workspace
 from tracker.errors import Refused, TrackerError
 from tracker.hookspecs import Delayed, Handler, Interrupted, JobContext
 from tracker.i18n import _
+from tracker.logs import about, facts, fault
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ def run_worker(
             if not worker.run_next():
                 stop.wait(poll_s)
         except SQLAlchemyError as error:
-            log.warning("The database does not answer: %s", where(error))
+            log.warning("the database does not answer", extra=facts(**fault(error)))
             stop.wait(max(poll_s, 1.0))
     worker.leave()
 
@@ -81,7 +83,7 @@ def _do(chores: Iterable[Callable[[Workspace], None]], workspace: Workspace) -> 
         try:
             chore(workspace)
         except Exception as error:  # noqa: BLE001 - jobs go on without it
-            log.warning("A chore failed: %s", where(error))
+            log.warning("a chore failed", extra=facts(**fault(error)))
 
 
 class Worker:
@@ -134,7 +136,10 @@ class Worker:
                 connection, self.name, now=now, topics=topics, lease_s=self.lease_s, limit=1
             )
         for job in claimed:
-            self.run(job)
+            began = time.monotonic()
+            with about(job=job.id, kind=job.topic, tries=job.attempts):
+                self.run(job)
+                log.info("job", extra=facts(ms=round((time.monotonic() - began) * 1000)))
         return bool(claimed)
 
     def run(self, job: Job) -> None:
@@ -166,13 +171,13 @@ class Worker:
 
     def _end_badly(self, job: Job, error: Exception, *, sent: bool) -> None:
         if isinstance(error, LeaseLost):
-            log.warning("Job %d (%s) was taken over by another worker", job.id, job.topic)
+            log.warning("a job was taken over by another worker")
             return
         if isinstance(error, Interrupted) and not sent:
             self._write(lambda connection: outbox.release(connection, job))
             return
         told, now = where(error), self.workspace.clock()
-        log.warning("Job %d (%s) failed, try %d: %s", job.id, job.topic, job.attempts, told)
+        log.warning("a job failed", extra=facts(**fault(error)))
         if sent and not isinstance(error, (Refused, Delayed)):
             self._write(lambda connection: outbox.doubt(connection, job, told, now=now))
         else:
@@ -182,7 +187,7 @@ class Worker:
     def _write(self, move: Callable[[Connection], Any]) -> None:
         with self.workspace.database.writing() as connection:
             if not move(connection):
-                log.warning("A job was taken over by another worker before it ended here")
+                log.warning("a job was taken over by another worker before it ended here")
 
 
 class Lease:
@@ -245,4 +250,4 @@ class Lease:
                         self._lost.set()
                         return
             except SQLAlchemyError as error:
-                log.warning("The lease of job %d could not be renewed: %s", self.job.id, where(error))
+                log.warning("a lease could not be renewed", extra=facts(job=self.job.id, **fault(error)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+from tracker import logs
 from tracker.core.base.actor import Actor
 from tracker.core.base.database import Database
 from tracker.core.base.hooks import Hooks
@@ -107,6 +108,8 @@ class Workspace:
             )
             yield change
             change.finish()
+        if change.written:
+            logs.note(change_set=change.id)
 
     def upgrade(self) -> None:
         """Bring the system tables up to this version; on SQLite a copy of an older file is kept."""
