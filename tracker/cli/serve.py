@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from contextlib import closing
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.core.base.workspace import Workspace
 
+log = logging.getLogger(__name__)
 WELCOME = "welcome"  # purpose of the one-time link with which the first administrator comes in
 
 
@@ -60,7 +62,10 @@ def serve(cli: Cli, /, **options: Any) -> None:
         children.append(Child("worker", ["-m", "tracker", "worker", "--quiet"]))
 
     def ready() -> None:
-        click.echo(f"Ready: {address}")
+        if cli.log_form == "json":
+            log.info("ready")
+        else:
+            click.echo(f"Ready: {address}")
         if link:
             click.echo(f"First, make yourself the administrator (this link works once): {link}")
 
