@@ -18,7 +18,7 @@ from tracker.core.ask import lookup, names, page
 from tracker.core.ask.query import Query
 from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
-from tracker.core.changes import contents, history, undo
+from tracker.core.changes import contents, history, trial, undo
 from tracker.core.design.difference import difference
 from tracker.core.items import bulk, reveal, trash, write
 from tracker.errors import Forbidden, TrackerError
@@ -250,6 +250,22 @@ def _previewed(house: House) -> bool:
     return bool(seen.counts) and seen.counts["person"].trashed == 1
 
 
+def _tried(house: House) -> bool:
+    """Say whether a bulk change, by way of trial and then in earnest, reaches what the grant covers, and no more."""
+    query, values = Query("person"), {"name": "Bulk"}
+    names_before = {"Anna", "Bert", "Cleo", "Dora"}
+    try:
+        seen = trial.preview(house.ground.workspace, house.actor, query, deed="change", values=values)
+        house.write(lambda c: trial.act(c, query, "change", values))
+    except TrackerError:
+        return not house.sees
+    told = {each.item_id for each in seen.examples}
+    with house.ground.workspace.read(SYSTEM) as reading:
+        found = page.page(reading, Query("person"), limit=2000).items
+    left = {item.id for item in found if item.values["name"] in names_before} & set(house.all)
+    return (seen.closed, seen.refusal, left) == (0, "", set(house.all) - house.sees) and seen.n >= len(told)
+
+
 def _found(house: House, find: Callable[[Reading, list[str]], dict[str, int]]) -> bool:
     texts = [f"#{item_id}" for item_id in house.all]
     return set(house.read(lambda r: find(r, texts)).values()) == house.sees
@@ -309,6 +325,8 @@ CHECKS: dict[str, Callable[[House], bool]] = {
     "changes.history.change_sets": _change_sets,
     "changes.history.open_change_set": lambda h: _opens(h) == (h.town in h.sees),
     "changes.contents.contents": lambda h: _contents(h) == ({h.town} & h.sees),
+    "changes.trial.preview": _tried,
+    "changes.trial.act": _tried,
     "changes.undo.undo": lambda h: _undone(h) == (h.town in h.sees),
     "changes.undo.preview": lambda h: _previewed(h) == (h.town in h.sees),
 }
@@ -333,6 +351,7 @@ EXEMPT = {
     "ask.search.add_documents": "the engine's half of a write",
     "ask.search.remove_documents": "the engine's half of a write",
     "ask.search.matching": "a clause; page and count run it",
+    "changes.contents.contents_in": "contents and preview run it, with the right in its clauses",
     "items.reveal.is_masked": "touches no item",
     "items.reveal.may_reveal": "touches no item",
     "items.write.save_difference": "the engine's half of change_item; the right is in its WHERE",

@@ -21,6 +21,7 @@ COMMANDS = {
     "profile": "tracker.cli.profile:profile",
     "list": "tracker.cli.items:list_trackers",
     "show": "tracker.cli.items:show",
+    "item": "tracker.cli.many:item",
     "changes": "tracker.cli.changes:changes",
     "undo": "tracker.cli.changes:undo",
     "import": "tracker.cli.transfer:import_",

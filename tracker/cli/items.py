@@ -71,7 +71,7 @@ def _show_list(cli: Cli, key: str, options: dict[str, Any]) -> None:
             return
         fields = [each for each in found.fields if not each.sealed][:6]
         texts = [
-            (item.id, *(_shown(reading, each, item.values.get(each.key))[:40] for each in fields))
+            (item.id, *(shown_text(reading, each, item.values.get(each.key))[:40] for each in fields))
             for item in found.items
         ]
     click.echo(table(texts, ("id", *(each.label for each in fields))) if texts else "No items.")
@@ -99,7 +99,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
             echo_json(_as_json(fields, item, values))
             return
         click.echo(f"{tracker.title_one} #{item.id}, version {item.version}, {item.uid}")
-        filled = [(each.label, _shown(reading, each, values.get(each.key))) for each in fields]
+        filled = [(each.label, shown_text(reading, each, values.get(each.key))) for each in fields]
         click.echo(table([row for row in filled if row[1]], ("field", "value")))
 
 
@@ -127,7 +127,8 @@ def _moment(text: str, reading: Reading) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=reading.house.tzinfo)
 
 
-def _shown(reading: Reading, field: BoundField, value: Any) -> str:
+def shown_text(reading: Reading, field: BoundField, value: Any) -> str:
+    """Return a value on one line; a mask for what the actor may not read."""
     from tracker.core.access.rights import READ, rights
     from tracker.core.design.bound import MASK
 

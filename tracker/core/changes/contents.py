@@ -43,11 +43,12 @@ def contents(reading: Reading, change_set_id: int, *, limit: int = 20) -> list[T
     found: list[Touched] = []
     for tracker in (known[each] for each in ids if each in known):
         if rights(reading).may("view", tracker):
-            found += _in_tracker(reading, tracker, change_set_id, limit)
+            found += contents_in(reading, tracker, change_set_id, limit)
     return found
 
 
-def _in_tracker(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list[Touched]:
+def contents_in(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list[Touched]:
+    """Return items of one tracker that a change set touched, also while it is still being written."""
     table, revision = tracker.table, tables.revision
     seen = clauses.where(reading, "view", tracker)
     live = table.c.deleted_cs.is_(None)

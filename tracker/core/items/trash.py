@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
@@ -179,8 +179,8 @@ def linking_items(other: Tracker, field: BoundField, gone: object) -> ColumnElem
     return and_(live, table.c[field.main.name].in_(gone))  # type: ignore[arg-type]
 
 
-def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
-    """Bring items back from the trash; return how many.
+def restore_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> int:
+    """Bring the items of a selection back from the trash; return how many. A query asks for what is in the trash.
 
     Links of theirs to items that are in the trash are cleared where they may be empty.
 
@@ -194,6 +194,7 @@ def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     allowed = and_(table.c.deleted_cs.is_not(None), open_to(change, "restore", tracker, form="set"))
     restored = 0
     asked: list[Passing] = []
+    ids = _ids_of(change, tracker, selection)
     for start in range(0, len(ids), BATCH):
         part = and_(table.c.id.in_(ids[start : start + BATCH]), allowed)
         hold(change, tracker, part)
@@ -207,7 +208,15 @@ def restore_items(change: ChangeSet, tracker: Tracker, ids: list[int]) -> int:
     return restored
 
 
-def _drop_dead_links(change: ChangeSet, tracker: Tracker, ids: list[int]) -> None:
+def _ids_of(change: ChangeSet, tracker: Tracker, selection: Selection) -> Sequence[int]:
+    if not isinstance(selection, Query):
+        return selection
+    table = tracker.table
+    clause = chosen(change, tracker, selection, "restore")
+    return change.execute(select(table.c.id).where(clause).order_by(table.c.id)).scalars().all()
+
+
+def _drop_dead_links(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> None:
     """Clear the links of restored items to what is in the trash; refuse where an item needs its target."""
     table = tracker.table
     for field in tracker.all_fields.values():

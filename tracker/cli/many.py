@@ -1,0 +1,164 @@
+"""`tracker item`: changing, trashing and restoring all items for which an expression holds, after a preview."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracker.cli.context import Cli, echo_json, pass_cli
+from tracker.cli.items import shown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracker.core.base.transaction import Reading
+    from tracker.core.changes.contents import Touched
+    from tracker.core.changes.trial import Deed, Trial
+
+DONE = {"change": "changed", "trash": "moved to the trash", "restore": "put back"}
+
+
+@click.group()
+def item() -> None:
+    """Many items at once: change a field, move them to the trash, put them back."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what all of these take."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--reason", default="", metavar="TEXT", help="Why: kept in the history."),
+        click.option("--yes", is_flag=True, help="Do it without asking."),
+        click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing."),
+        click.option(
+            "--where",
+            required=True,
+            metavar="EXPR",
+            help="Items for which this expression holds; 'true': all.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@item.command("change")
+@click.argument("tracker")
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    required=True,
+    metavar="FIELD=VALUE",
+    help="The value; empty takes it away.",
+)
+@_options
+@pass_cli
+def change(cli: Cli, /, tracker: str, given: Sequence[str], **options: Any) -> None:
+    """Give the items of TRACKER for which EXPR holds the same values, after a preview and a question.
+
+    All of it is one change set, which `tracker undo` takes back. When one item refuses, nothing is changed.
+    """
+    _do(cli, tracker, "change", _judged(cli, tracker, given), options=options)
+
+
+@item.command("trash")
+@click.argument("tracker")
+@_options
+@pass_cli
+def trash(cli: Cli, /, tracker: str, **options: Any) -> None:
+    """Move the items of TRACKER for which EXPR holds to the trash, after a preview and a question."""
+    _do(cli, tracker, "trash", {}, options=options)
+
+
+@item.command("restore")
+@click.argument("tracker")
+@_options
+@pass_cli
+def restore(cli: Cli, /, tracker: str, **options: Any) -> None:
+    """Put those items of TRACKER back from the trash for which EXPR holds, after a preview and a question."""
+    _do(cli, tracker, "restore", {}, options=options)
+
+
+def _judged(cli: Cli, key: str, given: Sequence[str]) -> dict[str, Any]:
+    """Return the values of `--set`, judged by their fields; texts are read as in a canonical file."""
+    from tracker.core.access.rights import require_fields, visible_tracker
+
+    pairs = dict(each.partition("=")[::2] for each in given if "=" in each)
+    if len(pairs) < len(given):
+        raise click.UsageError("Write each --set as FIELD=VALUE, and each field once.")
+    with cli.workspace.read(cli.actor) as reading:
+        tracker = visible_tracker(reading, key)
+        require_fields(reading, tracker, set(pairs))
+        raw = {name: tracker.fields[name].type.parse(text) if text else None for name, text in pairs.items()}
+        return tracker.judge(raw)
+
+
+def _do(cli: Cli, key: str, deed: Deed, values: Mapping[str, Any], *, options: dict[str, Any]) -> None:
+    from tracker.core.ask.query import Query
+    from tracker.core.changes.trial import act, preview
+
+    query = Query(key, where=options["where"], trash=deed == "restore")
+    trial = preview(cli.workspace, cli.actor, query, deed=deed, values=values)
+    if options["as_json"] and options["dry_run"]:
+        echo_json(_as_json(trial))
+        return
+    if not options["as_json"]:
+        with cli.workspace.read(cli.actor) as reading:
+            click.echo("\n".join(_told(reading, trial, deed)))
+    if trial.refusal:
+        raise click.ClickException(f"Nothing can be done: {trial.refusal}")
+    if options["dry_run"] or not trial.n:
+        return
+    if not options["yes"]:
+        click.confirm("Go on?", abort=True, err=True)
+    with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
+        n = act(done, query, deed, values)
+        number = done.id if n else None
+    if options["as_json"]:
+        echo_json({"change_set": number, "n": n})
+    else:
+        click.echo(f"{n:,} {DONE[deed]}. This is change set {number}; `tracker undo {number}` takes it back.")
+
+
+def _told(reading: Reading, trial: Trial, deed: Deed) -> list[str]:
+    """Return the preview in lines: how many, how many not and why, and examples."""
+    lines = [f"{trial.n:,} of {trial.of:,} would be {DONE[deed]}."]
+    if trial.same:
+        lines.append(f"{trial.same:,} have these values already.")
+    if trial.closed:
+        lines.append(f"{trial.closed:,} are left as they are: you may view them, but not do this to them.")
+    return lines + [line for each in trial.examples for line in _example(reading, each)]
+
+
+def _example(reading: Reading, each: Touched) -> list[str]:
+    head = f"  {each.tracker.key} #{each.item_id}" + (f" {each.name}" if each.name[:1] != "#" else "")
+    pairs = [
+        f"    {part.field.label}: {_value(reading, part.field, part.old)} → {_value(reading, part.field, part.new)}"
+        for part in each.fields
+        if part.field is not None and not part.masked
+    ]
+    return [head, *pairs]
+
+
+def _value(reading: Reading, field: Any, value: Any) -> str:
+    return shown_text(reading, field, value) or "(empty)"
+
+
+def _as_json(trial: Trial) -> dict[str, Any]:
+    examples = [
+        {
+            "id": each.item_id,
+            "name": each.name,
+            "values": {
+                part.key: [
+                    None if value is None else part.field.type.to_json(value)
+                    for value in (part.old, part.new)
+                ]
+                for part in each.fields
+                if part.field is not None and not part.masked
+            },
+        }
+        for each in trial.examples
+    ]
+    return {**vars(trial), "examples": examples}

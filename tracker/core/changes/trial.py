@@ -1,0 +1,77 @@
+"""What a bulk action would do: it is done in a transaction that is taken back, so the answer is the action's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tracker.core.ask.query import Query
+from tracker.core.base.actor import Actor
+from tracker.core.base.transaction import ChangeSet
+from tracker.core.base.workspace import Workspace
+from tracker.core.changes.contents import Touched, contents_in
+from tracker.core.design.store import tracker as tracker_of
+from tracker.core.items.bulk import change_items, count_chosen
+from tracker.core.items.trash import restore_items, trash_items
+from tracker.errors import Invalid, Refused
+
+EXAMPLES = 5
+Deed = Literal["change", "trash", "restore"]
+
+
+@dataclass
+class Trial:
+    """What a bulk action would do to the items of a query, as far as the actor may view them."""
+
+    of: int  # items that the query finds
+    n: int = 0  # of these would be changed, trashed or restored
+    same: int = 0  # have the values already
+    closed: int = 0  # the actor may view, but not do this to
+    refusal: str = ""  # why nothing at all would be done
+    examples: list[Touched] = field(default_factory=list)  # with the values before and after
+
+
+def act(change: ChangeSet, query: Query, deed: Deed, values: Mapping[str, Any]) -> int:
+    """Change, trash or restore all items of a query on which the actor may do it; return how many.
+
+    :param values: of a change: judged values by field key.
+    :raises Invalid: an item refuses; nothing is done.
+    """
+    tracker = tracker_of(change, query.tracker)
+    deeds: Mapping[Deed, Callable[[], int]] = {
+        "change": lambda: change_items(change, tracker, query, values),
+        "trash": lambda: trash_items(change, tracker, query),
+        "restore": lambda: restore_items(change, tracker, query),
+    }
+    return deeds[deed]()
+
+
+def preview(
+    workspace: Workspace, actor: Actor, query: Query, *, deed: Deed, values: Mapping[str, Any]
+) -> Trial:
+    """Return what `act` would do, with up to five examples; nothing of it stays.
+
+    :raises Forbidden: the actor may do this to no item of the tracker at all.
+    """
+    with workspace.read(actor) as reading:
+        tracker = tracker_of(reading, query.tracker)
+        trial = Trial(count_chosen(reading, tracker, query, "view"))
+        open_ = count_chosen(reading, tracker, query, deed)
+    trial.closed = trial.of - open_
+    with suppress(_TakenBack), workspace.change(actor, door="engine", kind="bulk", quiet=True) as change:
+        try:
+            trial.n = act(change, query, deed, values)
+        except (Invalid, Refused) as error:
+            trial.refusal = str(error)
+        else:
+            trial.same = open_ - trial.n if deed == "change" else 0
+            if change.written:
+                trial.examples = contents_in(change, tracker, change.id, EXAMPLES)[:EXAMPLES]
+        raise _TakenBack
+    return trial
+
+
+class _TakenBack(Exception):
+    """Ends a preview."""
