@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -324,6 +324,15 @@ def test_a_worker_shows_that_it_is_there(house):
 def test_only_administrators_look(house):
     with pytest.raises(Forbidden):
         check(house.workspace, house.ground.person("ada@example.org"))
+
+
+def test_fields_in_another_order_are_no_fault(house):
+    before = house.ground.design().tracker("person")
+    turned = tuple(replace(each, position=-each.position) for each in before.fields)
+    house.ground.configure(replace(before, fields=turned))
+    house.sql("DELETE FROM sys_job")
+
+    assert [each.sentence for each in house.found(full=True)] == []
 
 
 def test_words_that_a_worker_will_write_are_no_fault(house):

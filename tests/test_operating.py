@@ -275,6 +275,7 @@ def old(database_url: str) -> None:
 OPENS = "import sys; sys.stdin.readline(); from tracker.settings import load_settings; from tracker.app import open_workspace; open_workspace(load_settings()).database.close()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [True, False], ids=["an older database", "no database"])
 def test_processes_that_start_at_once_upgrade_it_once(database_url, tmp_path, made):
     if made:
