@@ -79,6 +79,20 @@ def test_values_become_values_of_the_new_type(people):
     assert [item.values["name"] for item in found] == ["Dora", "Emil"]
 
 
+@pytest.mark.parametrize("most", [0, 1_000])
+def test_items_are_filled_by_what_they_share_as_one_by_one(people, monkeypatch, most):
+    monkeypatch.setattr("tracker.core.conversion.stretch.MOST_VALUES", most)
+    monkeypatch.setattr("tracker.core.conversion.stretch.STRETCH", 3)
+    people.change("person", _ids(people)["Bert"], fee="12.50")
+    retype(people, "age", "integer")
+    retype(people, "kind", "choice", options={"choices": {"member": "Member"}})
+    retype(people, "fee", "line")
+    retype(people, "name", "code")
+    assert values(people, "age") == {"Ada": 36, "Bert": None, "Cleo": None, "Dora": 7}
+    assert values(people, "kind") == {"Ada": "member", "Bert": None, "Cleo": "member", "Dora": None}
+    assert values(people, "fee") == {"Ada": None, "Bert": "12.50", "Cleo": None, "Dora": None}
+
+
 def test_an_undone_change_of_type_gives_all_texts_back_and_carries_what_was_saved_since(people):
     done = retype(people, "age", "integer")
     people.create("person", name="Emil", age=12)

@@ -49,6 +49,10 @@ class Converter:
             return [conversion.convert(value) for value in values]
         return [self._remembered(value) for value in values]
 
+    def convert_one(self, value: Any) -> Any:
+        """Return the new value for one that leads nowhere, None where it does not fit."""
+        return self._remembered(value).value
+
     def _remembered(self, value: Any) -> Converted:
         found = self._known.get(value)
         if found is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     TableClause,
+    TableValuedAlias,
     and_,
     bindparam,
     column,
@@ -19,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
 
 from tracker.core.access import clauses
 from tracker.core.access.inserting import insert_rows
@@ -29,6 +32,7 @@ from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.ddl import filled_name
 from tracker.core.items.rows import side_json, side_rows
 from tracker.core.items.write import record_many
+from tracker.fields.storage import Stored
 
 
 def filled(field: BoundField) -> TableClause:
@@ -46,7 +50,7 @@ def unfilled(tracker: Tracker, field: BoundField) -> ColumnElement[bool]:
 def put(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
     """Write values into the columns that a field will have, and note from which versions they are."""
     write(change, tracker, field, values)
-    _note(change, tracker, field, values)
+    _note_items(change, tracker, field, values)
 
 
 def write(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
@@ -69,20 +73,23 @@ def _put_columns(change: ChangeSet, tracker: Tracker, field: BoundField, values:
             update(items).where(here).values(wanted), [dict(zip(keys, row, strict=True)) for row in stored]
         )
         return
-    columns = list(zip(*stored, strict=True))
-    types = [Id, *(each.sql.type for each in field.columns)]
-    arrays = [bindparam(f"a_{place}", type_=ARRAY(kind)) for place, kind in enumerate(types)]
-    arrived = (
-        func.unnest(*arrays)
-        .table_valued(*(column(f"c_{place}", kind) for place, kind in enumerate(types)), name="arrived")
-        .render_derived()
-    )
+    arrived, given = arriving([Id, *(each.sql.type for each in field.columns)], stored)
     statement = (
         update(items)
         .where(items.c.id == arrived.c.c_0, clauses.as_system(tracker))
         .values({name: arrived.c[f"c_{place}"] for place, name in enumerate(names, 1)})
     )
-    change.execute(statement, {f"a_{place}": list(each) for place, each in enumerate(columns)})
+    change.execute(statement, given)
+
+
+def arriving(
+    types: Sequence[TypeEngine[Any]], rows: Sequence[Sequence[Stored]]
+) -> tuple[TableValuedAlias, dict[str, Any]]:
+    """Return given rows as a table of PostgreSQL, with columns `c_0`, `c_1` and so on, and its parameters."""
+    arrays = [bindparam(f"a_{place}", type_=ARRAY(kind)) for place, kind in enumerate(types)]
+    named = (column(f"c_{place}", kind) for place, kind in enumerate(types))
+    arrived = func.unnest(*arrays).table_valued(*named, name="arrived").render_derived()
+    return arrived, {f"a_{place}": list(each) for place, each in enumerate(zip(*rows, strict=True))}
 
 
 def _put_elements(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
@@ -94,15 +101,26 @@ def _put_elements(change: ChangeSet, tracker: Tracker, field: BoundField, values
         insert_rows(change, side, elements, marked=tracker.table_name)
 
 
-def _note(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
+def _note_items(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
+    here = and_(among(tracker.table.c.id, change.dialect), clauses.as_system(tracker))
+    note(change, tracker, field, here, parameters=given(change, values))
+
+
+def note(
+    change: ChangeSet,
+    tracker: Tracker,
+    field: BoundField,
+    here: ColumnElement[bool],
+    *,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Note from which versions a field was filled, for the items of a clause."""
     items, done = tracker.table, filled(field)
-    versions = select(items.c.id, items.c.version).where(
-        among(items.c.id, change.dialect), clauses.as_system(tracker)
-    )
+    versions = select(items.c.id, items.c.version).where(here)
     made = (sqlite.insert if change.dialect == "sqlite" else postgresql.insert)(done)
     again = made.on_conflict_do_update(index_elements=["item_id"], set_={"version": made.excluded.version})
     noted = again.from_select(["item_id", "version"], versions, include_defaults=False)
-    change.execute(noted, given(change, values))
+    change.execute(noted, dict(parameters))
 
 
 def carry(

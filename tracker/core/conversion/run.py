@@ -19,7 +19,7 @@ from tracker.core.ask.rows import Item
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
-from tracker.core.conversion import rows
+from tracker.core.conversion import rows, stretch
 from tracker.core.conversion.batch import Converter
 from tracker.core.conversion.place import STOPPED, Place, open_place, open_retypings
 from tracker.core.conversion.retyping import Retyped, Retyping, retyped
@@ -170,6 +170,11 @@ def _fill(change: ChangeSet, run: _Run, converter: Converter) -> Place:
     """Fill the next batch and return the place then."""
     field, place = run.field, run.place
     assert place.reached is not None
+    shared = stretch.fill(change, field, converter, place.reached) if stretch.is_shared(field) else None
+    if shared is not None:
+        now = replace(place, reached=shared.last if shared.count else None, done=place.done + shared.count)
+        now.save(change)
+        return now
     items = batch(change, field.tracker, [field.old], true(), after=place.reached)
     _put(change, run, converter, items)
     now = replace(place, reached=items[-1].id if items else None, done=place.done + len(items))
