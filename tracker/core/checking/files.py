@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, except_, select
 
 from tracker.core.access import clauses
 from tracker.core.base import tables
@@ -94,8 +94,8 @@ def _check_holders(look: Look, reading: Reading) -> None:
         if field.refers == "file" and field.columns
     ]
     held = [_held_in(tracker, field) for tracker, field in fields]
-    unheld = select(table.c.id).where(*(table.c.id.not_in(each) for each in held))
-    alone = set(reading.execute(unheld.order_by(table.c.id).limit(MOST)).scalars())
+    unheld = except_(select(table.c.id), *held) if held else select(table.c.id)
+    alone = set(reading.execute(unheld.limit(MOST)).scalars())
     for tracker, field in fields:
         if alone:
             alone -= _held_once(reading, tracker, field)
@@ -160,10 +160,12 @@ def _check_targets(
     """Look for items whose field holds the number of an item of `of`, or of a file, that is not there."""
     column = _target(tracker, field)
     items = field.side.c.item_id if field.many else tracker.table.c.id
-    there = select(tables.file.c.id)
+    target = tables.file if of is None else of.table.alias("target")
+    there = select(target.c.id).where(target.c.id == column)
     if of is not None:
-        there = select(of.table.c.id).where(clauses.as_system(of))
-    asked = select(items).where(column.is_not(None), column.not_in(there), clauses.as_system(tracker))
+        there = there.where(clauses.as_system(of))
+    lost = ~there.correlate(column.table).exists()
+    asked = select(items).where(column.is_not(None), lost, clauses.as_system(tracker))
     found = reading.execute(asked.order_by(items).limit(MOST)).scalars().all()
     if found:
         place = f"{tracker.key}.{field.key}"
