@@ -255,8 +255,10 @@ def _tried(house: House) -> bool:
     query, values = Query("person"), {"name": "Bulk"}
     names_before = {"Anna", "Bert", "Cleo", "Dora"}
     try:
-        seen = trial.preview(house.ground.workspace, house.actor, query, deed="change", values=values)
-        house.write(lambda c: trial.act(c, query, "change", values))
+        seen = trial.preview(
+            house.ground.workspace, house.actor, house.tracker, query, deed="change", values=values
+        )
+        house.write(lambda c: trial.act(c, house.tracker, query, deed="change", values=values))
     except TrackerError:
         return not house.sees
     told = {each.item_id for each in seen.examples}

@@ -58,18 +58,18 @@ def test_the_preview_tells_what_the_deed_then_does(office: Ground, who, deed, ra
     query = Query("person", where="true", trash=deed == "restore")
     if deed == "restore":
         with office.workspace.change(SYSTEM, door="engine") as change:
-            act(change, Query("person"), "trash", {})
+            act(change, office.tracker("person"), Query("person"), deed="trash", values={})
     values, trash = office.tracker("person").judge(raw), deed == "restore"
     before = state(office, trash=trash)
 
-    seen = preview(office.workspace, actor, query, deed=deed, values=values)
+    seen = preview(office.workspace, actor, office.tracker("person"), query, deed=deed, values=values)
 
     assert (seen.of, seen.n, seen.same, seen.closed) == of[who]
     assert seen.refusal == ""
     assert state(office, trash=trash) == before
     assert len(seen.examples) == seen.n
     with office.workspace.change(actor, door="engine") as change:
-        assert act(change, query, deed, values) == seen.n
+        assert act(change, office.tracker("person"), query, deed=deed, values=values) == seen.n
         done = change.id
     undo(office.workspace, actor, done, door="engine")
     assert [row[2:] for row in state(office, trash=trash)] == [row[2:] for row in before]
@@ -79,6 +79,7 @@ def test_an_example_names_the_values_before_and_after(office: Ground):
     seen = preview(
         office.workspace,
         SYSTEM,
+        office.tracker("person"),
         Query("person", where="name = 'Cleo'"),
         deed="change",
         values={"town": "Wien"},
@@ -89,7 +90,14 @@ def test_an_example_names_the_values_before_and_after(office: Ground):
 
 
 def test_a_refusal_is_a_sentence_of_the_preview(office: Ground):
-    seen = preview(office.workspace, SYSTEM, Query("person"), deed="change", values={"code": "K1"})
+    seen = preview(
+        office.workspace,
+        SYSTEM,
+        office.tracker("person"),
+        Query("person"),
+        deed="change",
+        values={"code": "K1"},
+    )
 
     assert "already used" in seen.refusal
     assert (seen.n, seen.examples) == (0, [])

@@ -260,6 +260,27 @@ def test_one_field_of_many_is_changed_after_saying_how_many(staff):
     assert len(names(page)) == 3
 
 
+def test_what_would_change_is_seen_before_and_nothing_of_it_stays(staff):
+    chosen = {"do": "change", "id": ["1", "2", "3"], "field": "town", "value": "Graz"}
+    was = [text(staff.get(f"/t/person/{number}")) for number in chosen["id"]]
+
+    looked = staff.post("/t/person/picked", chosen | {"sure": "look"})
+
+    told = text(looked)
+    assert looked.status_code == 200
+    assert "What would change" in told
+    assert "Graz" in told.partition("What would change")[2]
+    assert 'value="Graz"' in looked.text
+    assert [text(staff.get(f"/t/person/{number}")) for number in chosen["id"]] == was
+    home = staff.post("/t/person/picked", chosen | {"field": "household", "value": "1", "sure": "look"})
+    assert '<option value="1" selected>' in home.text
+
+
+def text(page):
+    """Return the words of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
+
+
 def test_a_refused_value_for_many_changes_nothing_and_stays_typed(staff):
     chosen = {"do": "change", "id": ["1", "2"], "field": "age", "sure": "1", "value": "old"}
     refused = staff.post("/t/person/picked", chosen)

@@ -95,11 +95,14 @@ def _judged(cli: Cli, key: str, given: Sequence[str]) -> dict[str, Any]:
 
 
 def _do(cli: Cli, key: str, deed: Deed, values: Mapping[str, Any], *, options: dict[str, Any]) -> None:
+    from tracker.core.access.rights import visible_tracker
     from tracker.core.ask.query import Query
     from tracker.core.changes.trial import act, preview
 
     query = Query(key, where=options["where"], trash=deed == "restore")
-    trial = preview(cli.workspace, cli.actor, query, deed=deed, values=values)
+    with cli.workspace.read(cli.actor) as reading:
+        tracker = visible_tracker(reading, key)
+    trial = preview(cli.workspace, cli.actor, tracker, query, deed=deed, values=values)
     if options["as_json"] and options["dry_run"]:
         echo_json(_as_json(trial))
         return
@@ -113,7 +116,7 @@ def _do(cli: Cli, key: str, deed: Deed, values: Mapping[str, Any], *, options: d
     if not options["yes"]:
         click.confirm("Go on?", abort=True, err=True)
     with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
-        n = act(done, query, deed, values)
+        n = act(done, tracker, query, deed=deed, values=values)
         number = done.id if n else None
     if options["as_json"]:
         echo_json({"change_set": number, "n": n})

@@ -7,13 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tracker.core.ask.query import Query
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.base.workspace import Workspace
 from tracker.core.changes.contents import Touched, contents_in
-from tracker.core.design.store import tracker as tracker_of
-from tracker.core.items.bulk import change_items, count_chosen
+from tracker.core.design.bound import Tracker
+from tracker.core.items.bulk import Selection, change_items, count_chosen
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Invalid, Refused
 
@@ -23,9 +22,9 @@ Deed = Literal["change", "trash", "restore"]
 
 @dataclass
 class Trial:
-    """What a bulk action would do to the items of a query, as far as the actor may view them."""
+    """What a bulk action would do to the items of a selection, as far as the actor may view them."""
 
-    of: int  # items that the query finds
+    of: int  # items that are selected
     n: int = 0  # of these would be changed, trashed or restored
     same: int = 0  # have the values already
     closed: int = 0  # the actor may view, but not do this to
@@ -33,36 +32,44 @@ class Trial:
     examples: list[Touched] = field(default_factory=list)  # with the values before and after
 
 
-def act(change: ChangeSet, query: Query, deed: Deed, values: Mapping[str, Any]) -> int:
-    """Change, trash or restore all items of a query on which the actor may do it; return how many.
+def act(
+    change: ChangeSet, tracker: Tracker, selection: Selection, *, deed: Deed, values: Mapping[str, Any]
+) -> int:
+    """Change, trash or restore all items of a selection on which the actor may do it; return how many.
 
     :param values: of a change: judged values by field key.
     :raises Invalid: an item refuses; nothing is done.
+    :raises Refused: others need one that would go to the trash; nothing is done.
     """
-    tracker = tracker_of(change, query.tracker)
     deeds: Mapping[Deed, Callable[[], int]] = {
-        "change": lambda: change_items(change, tracker, query, values),
-        "trash": lambda: trash_items(change, tracker, query),
-        "restore": lambda: restore_items(change, tracker, query),
+        "change": lambda: change_items(change, tracker, selection, values),
+        "trash": lambda: trash_items(change, tracker, selection),
+        "restore": lambda: restore_items(change, tracker, selection),
     }
     return deeds[deed]()
 
 
 def preview(
-    workspace: Workspace, actor: Actor, query: Query, *, deed: Deed, values: Mapping[str, Any]
+    workspace: Workspace,
+    actor: Actor,
+    tracker: Tracker,
+    selection: Selection,
+    *,
+    deed: Deed,
+    values: Mapping[str, Any],
 ) -> Trial:
     """Return what `act` would do, with up to five examples; nothing of it stays.
 
+    :param selection: to restore, a query of what is in the trash.
     :raises Forbidden: the actor may do this to no item of the tracker at all.
     """
     with workspace.read(actor) as reading:
-        tracker = tracker_of(reading, query.tracker)
-        trial = Trial(count_chosen(reading, tracker, query, "view"))
-        open_ = count_chosen(reading, tracker, query, deed)
+        trial = Trial(count_chosen(reading, tracker, selection, "view"))
+        open_ = count_chosen(reading, tracker, selection, deed)
     trial.closed = trial.of - open_
     with suppress(_TakenBack), workspace.change(actor, door="engine", kind="bulk", quiet=True) as change:
         try:
-            trial.n = act(change, query, deed, values)
+            trial.n = act(change, tracker, selection, deed=deed, values=values)
         except (Invalid, Refused) as error:
             trial.refusal = str(error)
         else:

@@ -120,7 +120,7 @@ def askable(reading: Reading, tracker: Tracker) -> list[BoundField]:
     return [each for each in tracker.fields.values() if mine.level(each) >= READ and operators_for(each)]
 
 
-def editor(reading: Reading, state: State, wanted: str) -> Editor | None:
+def editor(reading: Reading, state: State, wanted: str, *, typed: Sequence[str] = ()) -> Editor | None:
     """Return the controls that `edit=` asks for: the number of a condition, or the key of a field."""
     if wanted.isdigit():
         number = int(wanted)
@@ -128,7 +128,7 @@ def editor(reading: Reading, state: State, wanted: str) -> Editor | None:
             return None
         condition = state.conditions[number]
         return _editor(reading, state.tracker, condition, number)
-    return _editor(reading, state.tracker, Condition(wanted, ""), None)
+    return _editor(reading, state.tracker, Condition(wanted, "", tuple(typed)), None)
 
 
 def _editor(reading: Reading, tracker: Tracker, condition: Condition, number: int | None) -> Editor | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 
@@ -15,6 +17,7 @@ from tracker.core.ask.page import page
 from tracker.core.ask.query import Query
 from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import change_set_infos
+from tracker.core.changes.trial import Trial, preview
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import Selection, change_items, count_chosen
 from tracker.core.items.trash import restore_items, trash_items
@@ -22,12 +25,13 @@ from tracker.errors import Invalid
 from tracker.fields.base import Kind
 from tracker.i18n import _
 from tracker.web import words
-from tracker.web.asking import changing, reading
+from tracker.web.asking import changing, close, reading
 from tracker.web.forms.dialect import dialect_of
+from tracker.web.items.values import Names
 from tracker.web.lists import chips
 from tracker.web.lists.asked import PAGE, back_to, state_of
 from tracker.web.lists.state import State
-from tracker.web.showing import to_tracker
+from tracker.web.showing import to_item, to_tracker
 from tracker.web.toasts import toast
 
 bp = Blueprint("many", __name__, url_prefix="/t")
@@ -81,10 +85,14 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
     require(here, "bulk", tracker)
     offered = [each for each in editable(here, tracker) if _is_settable(each)]
     bound = next((each for each in offered if each.key == request.form.get("field")), None)
-    error = ""
-    if bound is not None and request.form.get("sure") == "1":
+    error, told = "", None
+    if bound is not None and request.form.get("sure") in ("1", "look"):
         try:
-            return _apply(tracker, selection, bound)
+            values = _typed(tracker, bound)
+            if request.form["sure"] == "1":
+                return _apply(tracker, selection, bound, values=values)
+            told = _tried(tracker, selection, values)
+            error = told.trial.refusal
         except Invalid as refusal:
             error = " ".join(str(each) for sentences in refusal.fields.values() for each in sentences) or str(
                 refusal
@@ -101,10 +109,11 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
         ],
         "back": back_to(tracker),
         "error": error,
+        "told": told,
         "typed": request.form.getlist("value"),
     }
     if bound is not None:
-        facts["editor"] = chips.editor(here, State(tracker), bound.key)
+        facts["editor"] = chips.editor(here, State(tracker), bound.key, typed=facts["typed"])
         facts["many"] = bound.type.control().widget in MANY
     return render_template("lists/change.html", **facts), 422 if error else 200
 
@@ -117,10 +126,47 @@ def _is_settable(bound: BoundField) -> bool:
     )
 
 
-def _apply(tracker: Tracker, selection: Selection, bound: BoundField) -> ResponseReturnValue:
+def _typed(tracker: Tracker, bound: BoundField) -> dict[str, Any]:
     typed = request.form.getlist("value")
     raw: Any = typed if bound.type.control().widget in MANY else (typed or [""])[0]
-    values = tracker.collect({bound.key: raw}, dialect_of(reading()))
+    return tracker.collect({bound.key: raw}, dialect_of(reading()))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a change would do, ready to be shown: counts, and examples with the value before and after."""
+
+    trial: Trial
+    examples: list[tuple[str, str, Markup, Markup]]  # address, name, before, after
+
+
+def _tried(tracker: Tracker, selection: Selection, values: dict[str, Any]) -> Told:
+    close()  # the trial writes, and takes it back
+    trial = preview(g.workspace, g.actor, tracker, selection, deed="change", values=values)
+    pairs = [
+        (each, part) for each in trial.examples for part in each.fields if part.field and not part.masked
+    ]
+    held = [{part.key: value} for _each, part in pairs for value in (part.old, part.new)]
+    named = Names(reading(), [part.field for _each, part in pairs if part.field], held)
+
+    def shown(field: BoundField | None, value: Any) -> Markup:
+        return Markup("") if value is None or field is None else named.html(field, value)
+
+    examples = [
+        (
+            to_item(tracker.key, each.item_id),
+            each.name,
+            shown(part.field, part.old),
+            shown(part.field, part.new),
+        )
+        for each, part in pairs
+    ]
+    return Told(trial, examples)
+
+
+def _apply(
+    tracker: Tracker, selection: Selection, bound: BoundField, *, values: dict[str, Any]
+) -> ResponseReturnValue:
     with changing(kind="bulk") as change:
         n = change_items(change, tracker, selection, values)
         done = change.id if n else None
