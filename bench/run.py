@@ -30,6 +30,7 @@ import people  # noqa: E402 - the path above makes them found
 import postgres  # noqa: E402
 from floor import Floor  # noqa: E402
 from ours import Ours  # noqa: E402
+from retyping import rates as retyping_rates  # noqa: E402
 from sealed import rates  # noqa: E402
 
 ROUNDS = 5
@@ -223,20 +224,28 @@ class Bench:
         row.target, row.met, row.ratio = "<= 50 ms", row.ours <= 0.05, None
         self.add(row)
 
+    def retyped(self) -> None:
+        """Change the type of a field while two people write."""
+        one, other, note = retyping_rates(self.floor, self.ours, self.items)
+        self.add(
+            Row("change of a type, two writers", one, other, "rows/s", ratio=other / one, note=note),
+            least=0.25,
+        )
+
     def sealed(self) -> None:
         """Give sealed values a new key."""
         number = min(self.items, SEALED)
         one, other = rates(self.floor, self.ours, number, rounds=ROUNDS)
-        row = Row("new key for sealed values", one, other, "rows/s", ratio=other / one)
-        row.note = f"{number:,} items, history of every second one"
-        self.add(row, least=0.5)
+        note = f"{number:,} items, history of every second one"
+        self.add(
+            Row("new key for sealed values", one, other, "rows/s", ratio=other / one, note=note), least=0.5
+        )
 
     def storage(self) -> None:
         """Bytes of a revision of two fields, beside the floor's."""
         floor, ours = _revision_bytes(self.floor), _revision_bytes(self.ours)
-        row = Row("a revision of 2 fields, bytes", floor, ours, "bytes", "<= 300", ours <= 300)
-        row.note = "a creation writes none"
-        self.add(row)
+        name, note = "a revision of 2 fields, bytes", "a creation writes none"
+        self.add(Row(name, floor, ours, "bytes", "<= 300", ours <= 300, note=note))
 
 
 def _seconds(run: Callable[[], Any]) -> float:
@@ -440,6 +449,7 @@ def compare(kind: str, items: int, *, with_memory: bool) -> list[Row]:
         bench.many()
         bench.design()
         bench.storage()
+        bench.retyped()
         bench.sealed()
         return bench.rows + (memory(make, folder, items) if with_memory else [])
 
