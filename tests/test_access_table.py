@@ -20,7 +20,7 @@ from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
 from tracker.core.changes import contents, history, trial, undo
 from tracker.core.design.difference import difference
-from tracker.core.items import bulk, reveal, trash, write
+from tracker.core.items import bulk, duplicate, reveal, trash, write
 from tracker.errors import Forbidden, TrackerError
 
 CORE = Path(write.__file__).parents[1]
@@ -315,6 +315,12 @@ CHECKS: dict[str, Callable[[House], bool]] = {
         each_item(h, lambda i: h.write(lambda c: trash.trash_items(c, h.tracker, [i]))) == h.sees
     ),
     "items.trash.restore_items": lambda h: _restores(h) == h.sees,
+    "items.duplicate.duplicated": lambda h: (
+        each_item(h, lambda i: h.read(lambda r: duplicate.duplicated(r, h.tracker, i))) == h.sees
+    ),
+    "items.duplicate.duplicate_item": lambda h: (
+        each_item(h, lambda i: h.write(lambda c: duplicate.duplicate_item(c, h.tracker, i))) == h.sees
+    ),
     "items.reveal.reveal": lambda h: (
         each_item(h, lambda i: h.write(lambda c: reveal.reveal(c, h.tracker, i, "iban"))) == h.sees
     ),

@@ -33,7 +33,7 @@ CLERK = {"person__view": "all"} | dict.fromkeys(
 def office(ground: Ground) -> Ground:
     ground.configure(PERSON, group("clerks", **CLERK), group("board"))
     for name, town in (("Anna", "Gdynia"), ("Bert", "Gdynia"), ("Cleo", "Graz"), ("Dora", "Linz")):
-        ground.create("person", name=name, town=town)
+        ground.create("person", name=name, town=town, code=f"{name} 1")
     return ground
 
 
@@ -102,7 +102,7 @@ def test_a_refusal_is_a_sentence_of_the_preview(office: Ground):
     assert "already used" in seen.refusal
     assert (seen.n, seen.examples) == (0, [])
     with office.workspace.read(SYSTEM) as reading:
-        assert count(reading, Query("person", where="code is null")).n == 4
+        assert count(reading, Query("person", where="code = 'K1'")).n == 0
 
 
 def test_the_command_previews_asks_and_can_be_undone(office: Ground, tmp_path, monkeypatch):
@@ -129,6 +129,12 @@ def test_the_command_previews_asks_and_can_be_undone(office: Ground, tmp_path, m
     assert json.loads(run(*change, "--dry-run", "--json"))["n"] == 2
     assert "2 moved to the trash." in run("item", "trash", "person", "--where", "town = 'Gdynia'", "--yes")
     assert "1 put back." in run("item", "restore", "person", "--where", "name = 'Anna'", "--yes")
+    copied = json.loads(run("item", "duplicate", "person", "3", "--json"))
+    assert copied == {"id": 5, "of": 3}
+    values = json.loads(run("show", "person", "5", "--json"))["values"]
+    assert (values["name"], values["town"], values["code"]) == ("Cleo", "Graz", None)
+    assert json.loads(run("changes", "person", "--json"))[0]["reason"] == "Duplicate of #3"
+    assert "9" in run("item", "duplicate", "person", "9", code=1)
     for wrong, sentence in (
         (("--where", "true", "--set", "town"), "FIELD=VALUE"),
         (("--where", "true", "--set", "town=a", "--set", "town=b"), "each field once"),

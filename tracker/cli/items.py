@@ -86,7 +86,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
 
     with cli.workspace.read(cli.actor) as reading:
         tracker = visible_tracker(reading, key)
-        number = _number(reading, tracker, item_id)
+        number = number_of(reading, tracker, item_id)
         item = get_item(reading, tracker, number)
         fields: list[BoundField] = shown(reading, tracker)
         values: Any = item.values
@@ -103,7 +103,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
         click.echo(table([row for row in filled if row[1]], ("field", "value")))
 
 
-def _number(reading: Reading, tracker: Tracker, text: str) -> int:
+def number_of(reading: Reading, tracker: Tracker, text: str) -> int:
     """Return the id of an item given by id or uid."""
     if text.lstrip("#").isdecimal() and len(text) < 19:
         return int(text.lstrip("#"))

@@ -1,4 +1,4 @@
-"""`tracker item`: changing, trashing and restoring all items for which an expression holds, after a preview."""
+"""`tracker item`: changing, trashing, restoring by an expression, after a preview; and duplicating one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.cli.context import Cli, echo_json, pass_cli
-from tracker.cli.items import shown_text
+from tracker.cli.items import number_of, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ DONE = {"change": "changed", "trash": "moved to the trash", "restore": "put back
 
 @click.group()
 def item() -> None:
-    """Many items at once: change a field, move them to the trash, put them back."""
+    """Many items at once: change a field, move them to the trash, put them back; or duplicate one."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -78,6 +78,31 @@ def trash(cli: Cli, /, tracker: str, **options: Any) -> None:
 def restore(cli: Cli, /, tracker: str, **options: Any) -> None:
     """Put those items of TRACKER back from the trash for which EXPR holds, after a preview and a question."""
     _do(cli, tracker, "restore", {}, options=options)
+
+
+@item.command("duplicate")
+@click.argument("tracker")
+@click.argument("item_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_cli
+def duplicate(cli: Cli, tracker: str, item_id: str, *, as_json: bool) -> None:
+    """Create an item of TRACKER with the values of another; ID is its number or its uid.
+
+    Unique values, numbers, sealed values and files are left out, and a process begins at its start.
+    """
+    from tracker.core.access.rights import visible_tracker
+    from tracker.core.items.duplicate import duplicate_item
+
+    with cli.workspace.read(cli.actor) as reading:
+        found = visible_tracker(reading, tracker)
+        number = number_of(reading, found, item_id)
+    reason = f"Duplicate of #{number}"
+    with cli.workspace.change(cli.actor, door="cli", reason=reason) as change:
+        made = duplicate_item(change, found, number)
+    if as_json:
+        echo_json({"id": made, "of": number})
+    else:
+        click.echo(f"{found.title_one} #{made} is a duplicate of #{number}.")
 
 
 def _judged(cli: Cli, key: str, given: Sequence[str]) -> dict[str, Any]:

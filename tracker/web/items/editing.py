@@ -12,8 +12,8 @@ from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Tracker
+from tracker.core.items.duplicate import duplicated
 from tracker.core.items.files import LARGEST, Landed, keep
-from tracker.core.items.reveal import is_masked
 from tracker.core.items.trash import restore_items
 from tracker.core.items.write import change_item, create_item
 from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, TrackerError, Unknown
@@ -294,13 +294,7 @@ def _duplicated(reading: Reading, tracker: Tracker) -> dict[str, Any] | None:
     source = request.args.get("from", "")
     if not (source.isascii() and source.isdigit() and len(source) < 19):
         return None
-    item = get_item(reading, tracker, int(source))
-    return {
-        key: value
-        for key, value in item.values.items()
-        if tracker.fields[key].refers != "file"
-        and not (tracker.fields[key].unique or is_masked(reading, tracker.fields[key]))
-    }
+    return duplicated(reading, tracker, int(source))
 
 
 def _new_title(tracker: Tracker) -> str:
