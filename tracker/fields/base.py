@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar
 
 from markupsafe import Markup, escape
@@ -128,7 +129,13 @@ class FieldType:
     sample_options: ClassVar[Mapping[str, Any]] = {}  # options under which good and bad hold
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        self.options: Any = self.Options().load(dict(options or {}))
+        self.options: Any = self.schema().load(dict(options or {}))
+
+    @classmethod
+    @cache
+    def schema(cls) -> OptionsSchema:
+        """Return the schema of the options: one for each type, as making it takes longer than loading by it."""
+        return cls.Options()
 
     # -- judging ------------------------------------------------------------------------------
 

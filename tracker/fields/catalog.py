@@ -42,7 +42,7 @@ def _row(cls: type[FieldType]) -> str:
 
 def _options(cls: type[FieldType]) -> list[str]:
     found: list[str] = []
-    for name, option in cls.Options().fields.items():
+    for name, option in cls.schema().fields.items():
         default: Any = option.load_default
         if option.required:
             told = " (required)"

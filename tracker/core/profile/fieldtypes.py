@@ -30,7 +30,7 @@ def find_type(entries: Entries, types: TypeRegistry) -> type[FieldType] | None:
 
 def option_names(cls: type[FieldType]) -> list[str]:
     """Return the options of a type, as they are written."""
-    return [option.data_key or name for name, option in cls.Options().fields.items()]
+    return [option.data_key or name for name, option in cls.schema().fields.items()]
 
 
 def refuse_options(

@@ -195,7 +195,7 @@ class _One:
 
     def _needed_options(self, theirs: str) -> str:
         """Return the options with which a type has to be given on the command line; empty when it needs none."""
-        schema = self.merging.types.get(theirs).Options().fields
+        schema = self.merging.types.get(theirs).schema().fields
         told = {
             name: value
             for name, value in self.theirs.get("options", {}).items()

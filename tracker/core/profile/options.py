@@ -18,12 +18,12 @@ _SAID = ("color", "retired", "to", "who", "requires")
 def option_of(types: TypeRegistry, type_: str, name: str) -> fields.Field[Any] | None:
     """Return the schema of a type's option; None where there is none, or the type's plugin is gone."""
     cls = types.find(type_)
-    return None if cls is None else cls.Options().fields.get(name)
+    return None if cls is None else cls.schema().fields.get(name)
 
 
 def in_order(cls: type[FieldType], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return a type's options with mappings whose order counts as lists: a database keeps no order of keys."""
-    schema = cls.Options().fields
+    schema = cls.schema().fields
     return {
         name: _listed(value) if isinstance(schema.get(name), (OptionList, NodeTree)) else value
         for name, value in options.items()
@@ -102,10 +102,10 @@ def differing(types: TypeRegistry, type_: str, one: Mapping[str, Any], other: Ma
     if cls is None or not names:
         return names
     try:
-        loaded = [cls.Options().load(dict(each)) for each in (one, other)]
+        loaded = [cls.schema().load(dict(each)) for each in (one, other)]
     except ValidationError:
         return names
-    attributes = {each.data_key or name: name for name, each in cls.Options().fields.items()}
+    attributes = {each.data_key or name: name for name, each in cls.schema().fields.items()}
     return {
         name
         for name in names

@@ -112,7 +112,7 @@ class OptionsForm:
         held = _normal(cls, stored)
         self.inputs = [
             _input(name, each, design, tracker=tracker, held=held)
-            for name, each in ((one.data_key or name, one) for name, one in cls.Options().fields.items())
+            for name, each in ((one.data_key or name, one) for name, one in cls.schema().fields.items())
         ]
         if sent is not None:
             for each in self.inputs:
@@ -227,10 +227,10 @@ def _normal(cls: type[FieldType], stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored options with choices as rows, whatever way they were written."""
     held = dict(stored)
     try:
-        loaded = cls.Options().load(dict(stored)) if stored else None
+        loaded = cls.schema().load(dict(stored)) if stored else None
     except marshmallow.ValidationError:
         loaded = None
-    for name, each in cls.Options().fields.items():
+    for name, each in cls.schema().fields.items():
         value = getattr(loaded, name, None)
         if isinstance(each, OptionList) and value is not None:
             held[name] = [_row(option) for option in value]
