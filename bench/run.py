@@ -27,9 +27,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "tests")]
 
 import people  # noqa: E402 - the path above makes them found
+import planning  # noqa: E402
 import postgres  # noqa: E402
 from floor import Floor  # noqa: E402
-from ours import Ours  # noqa: E402
+from ours import SYSTEM, Ours  # noqa: E402
 from retyping import rates as retyping_rates  # noqa: E402
 from sealed import rates  # noqa: E402
 
@@ -131,6 +132,8 @@ class Bench:
         self.pair("count, capped at 10,000", floor.count, ours.count)
         self.pair("search, two words", lambda: floor.search(("ada", "berb")), lambda: ours.search("Ada Berb"))
 
+        self.pair("page, against one without rights", lambda: ours.page(asked=SYSTEM), ours.page, most=1.15)
+
     def _cold(self, run: Callable[[], Any]) -> None:
         self.ours.workspace.forget()
         run()
@@ -216,13 +219,15 @@ class Bench:
         self.add(row, most=0.33)
 
     def design(self) -> None:
-        """Add a field."""
+        """Add a field; plan a profile."""
         number = iter(range(1000))
         row = self._timed(
             "add a field", lambda: self.floor.add_column(next(number)), self.ours.add_field, times=2
         )
         row.target, row.met, row.ratio = "<= 50 ms", row.ours <= 0.05, None
         self.add(row)
+        one, other = planning.seconds(self.ours)
+        self.add(Row("plan a profile of 600 fields", one, other, ratio=other / one), most=3)
 
     def retyped(self) -> None:
         """Change the type of a field while two people write."""
