@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "tests")]
 import people  # noqa: E402 - the path above makes them found
 import planning  # noqa: E402
 import postgres  # noqa: E402
+import restoring  # noqa: E402
 from floor import Floor  # noqa: E402
 from ours import SYSTEM, Ours  # noqa: E402
 from retyping import rates as retyping_rates  # noqa: E402
@@ -229,6 +230,13 @@ class Bench:
         one, other = planning.seconds(self.ours)
         self.add(Row("plan a profile of 600 fields", one, other, ratio=other / one), most=3)
 
+    def restored(self, rate: float) -> None:
+        """Note the pace of a restore beside that of the import."""
+        imported = self.rows[0].ours
+        self.add(
+            Row("restore, against an import", imported, rate, "rows/s", ratio=rate / imported), least=0.5
+        )
+
     def retyped(self) -> None:
         """Change the type of a field while two people write."""
         one, other, note = retyping_rates(self.floor, self.ours, self.items)
@@ -327,7 +335,7 @@ def memory(url: Callable[[], Any], folder: Path, items: int) -> list[Row]:
     for place, name in enumerate(("import", "export")):
         small, large = peaks[0][place], peaks[1][place]
         row = Row(f"peak memory of an {name}, {items:,} against {first:,}", small, large, "MB")
-        row.ratio = large / small
+        row.ratio = large / max(small, 0.1)
         row.target, row.met = "<= 1.3", row.ratio <= 1.3
         rows.append(row)
         print(_line(row), file=sys.stderr)
@@ -449,6 +457,7 @@ def compare(kind: str, items: int, *, with_memory: bool) -> list[Row]:
         bench = Bench(floor, ours, folder, items)
         bench.fill()
         bench.reading()
+        bench.restored(restoring.rate(ours, stack.enter_context(make()), folder, items))
         bench.pair(f"page at {items:,} against {small_items:,}", small.page, ours.page, most=1.7)
         bench.single()
         bench.many()
