@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ PERSON = tracker_def(
     field("emails", "emails"),
     field("tags", "tags"),
     field("household", "link", options={"to": "household"}),
+    field("sponsor", "link", options={"to": "person"}),
     name=("name",),
 )
 
@@ -197,6 +199,84 @@ def test_after_a_killed_import_the_same_file_goes_in_again(crm, run, people_file
     (told,) = json.loads(again.stdout)["files"]
     assert (told["same"], told["created"], told["rejected"]) == (came, ROWS - came, 0)
     assert_consistent(crm)
+
+
+# -- an import that goes on -------------------------------------------------------------------
+
+SPONSORED = 1200  # rows: every fourth is sponsored by the row at the other end, every 300th has no name
+
+
+@pytest.fixture
+def sponsored_file(tmp_path):
+    rows = (
+        f"{'' if number % 300 == 7 else f'Person {number}'},C{number},"
+        f"{f'C{SPONSORED - number}' if number % 4 == 0 else ''},Home {number % 40}\n"
+        for number in range(SPONSORED)
+    )
+    file = tmp_path / "sponsored.csv"
+    file.write_text("Name,Code,Sponsor,Household\n" + "".join(rows))
+    (tmp_path / "map.yaml").write_text(
+        "files:\n- file: sponsored.csv\n  tracker: person\n  columns:\n    Name: name\n    Code: code\n"
+        "    Sponsor: {field: sponsor, by: code}\n    Household: {field: household, by: title, add: true}\n"
+    )
+    return file
+
+
+@pytest.mark.parametrize(
+    ("chunks", "statements"),
+    [(2, 5), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(1, 2), (2, 1), (3, 0), (3, 40)])],
+)
+def test_a_killed_import_goes_on_where_it_stopped(crm, run, sponsored_file, chunks, statements, tmp_path):
+    before = len(sets(crm))
+    asked = ("import", "person", sponsored_file, "--map", "map.yaml")
+    killed = run("-c", COMMAND, chunks, statements, *asked)
+    assert killed.returncode == -9, killed.stderr
+    ((number, _state, place),) = sets(crm)[before:]
+    assert 0 < place["row"] <= SPONSORED
+
+    again = run("-m", "tracker", *asked)
+    assert again.returncode == 1
+    assert f"Change set {number} began this import" in again.stderr
+    resumed = run("-m", "tracker", *asked, "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+
+    good = [each for each in range(SPONSORED) if each % 300 != 7]
+    came = {item.id: item.values for item in live(crm, "person")}
+    names = [values["name"] for values in came.values()]
+    assert names == [f"Person {each}" for each in good]
+    assert [values["number"] for values in came.values()] == [f"M-{n + 1:05}" for n in range(len(good))]
+    sponsors = {
+        values["code"]: came[values["sponsor"]]["code"] for values in came.values() if values["sponsor"]
+    }
+    assert sponsors == {f"C{n}": f"C{SPONSORED - n}" for n in good if n % 4 == 0 and n}
+    assert len(live(crm, "household")) == 40
+    told = json.loads(resumed.stdout)
+    (tally,) = told["files"]
+    assert told["change_set"] == number
+    counts = ("rows", "created", "changed", "same", "rejected", "unlinked")
+    assert [tally[name] for name in counts] == [SPONSORED, len(good), 0, 0, SPONSORED - len(good), 1]
+    assert tally["added"] == {"household": 40}
+    (rejects,) = told["rejects"]
+    with (tmp_path / rejects).open(encoding="utf-8-sig", newline="") as stream:
+        lines = [int(row["line"]) for row in csv.DictReader(stream)]
+    assert lines == [*(n + 2 for n in range(7, SPONSORED, 300)), 2]  # and the one whose sponsor is no row
+    ((_number, state, _place),) = sets(crm)[before:]
+    assert state == "done"
+    assert_consistent(crm)
+    assert "is unfinished" in run("-m", "tracker", *asked, "--resume").stderr
+
+    assert run("-m", "tracker", "undo", number).returncode == 0
+    assert live(crm, "person") == live(crm, "household") == []
+
+
+@pytest.mark.parametrize("statements", [40, pytest.param(120, marks=pytest.mark.slow)])
+def test_an_import_of_all_or_nothing_that_is_killed_leaves_nothing(crm, run, people_file, statements):
+    before = sets(crm), state(crm)
+    killed = run(
+        "-c", COMMAND, 0, statements, "import", "person", people_file, "--map", "map.yaml", "--all-or-nothing"
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert (sets(crm), state(crm)) == before
 
 
 # -- a change of type -------------------------------------------------------------------------

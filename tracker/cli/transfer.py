@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -15,7 +16,7 @@ from tracker.cli.context import Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tracker.core.transfer.mapping import FileMap
     from tracker.core.transfer.report import KeptRejects, Report
@@ -43,8 +44,8 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 )
 @click.option(
     "--mode",
-    type=click.Choice(("create", "update", "upsert")),
-    help="What to do with rows; upsert with a key, else create.",
+    type=click.Choice(("create", "update", "upsert", "fill")),
+    help="What to do with rows; upsert with a key, else create. Fill only writes into fields that are empty.",
 )
 @click.option(
     "--key",
@@ -63,6 +64,12 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 )
 @click.option("--dry-run", is_flag=True, help="Do everything in a transaction that is taken back.")
 @click.option(
+    "--all-or-nothing",
+    is_flag=True,
+    help="One wrong row, and nothing comes in. One transaction: on SQLite others wait to write until it ends.",
+)
+@click.option("--resume", is_flag=True, help="Go on with this same import, which was killed or failed.")
+@click.option(
     "--rejects",
     type=click.Path(path_type=Path),
     help="Where refused rows go, as they were: a file, for a folder a folder. A dry run writes none without it.",
@@ -75,7 +82,8 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
 
     Encoding, delimiter, header row, order of days and decimal mark are found; what is ambiguous is asked for.
     Without a mapping the columns go where their names say. Refused rows are written to a rejects file with
-    line and reason; the others go in. `tracker undo` takes all of it back.
+    line and reason; the others go in. `tracker undo` takes all of it back. One that is killed leaves an open
+    change set: the same command with --resume goes on with it.
     """
     from tracker.core.transfer.dialects import Ambiguous
     from tracker.core.transfer.report import KeptRejects, RejectFiles
@@ -89,18 +97,24 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
     rejects = RejectFiles(
         {}
         if keeps
-        else _rejects_paths(options["rejects"], [path for path, _each in pairs], folder=file is None)
+        else _rejects_paths(
+            options["rejects"], [path for path, _each in pairs], folder=file is None, more=options["resume"]
+        )
     )
+    opened: list[int] = []
     began = time.monotonic()
     try:
-        with _progress_bar(quiet=options["as_json"]) as progress:
+        with _told_of(opened), _progress_bar(quiet=options["as_json"]) as progress:
             asked = Import(
                 pairs,
                 door="cli",
                 reason=options["reason"],
                 dry_run=options["dry_run"],
+                all_or_nothing=options["all_or_nothing"],
+                resume=options["resume"],
                 rejects=kept if keeps else rejects,
                 progress=progress,
+                opened=opened.append,
             )
             report = run_import(cli.workspace, cli.actor, asked)
     except Ambiguous as error:
@@ -109,14 +123,33 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
         rejects.close()
     report.notes[:0] = [note for note in notes if note not in report.notes]
     _tell(report, rejects.written, kept, took_s=time.monotonic() - began, as_json=options["as_json"])
-    if report.total("rows") and report.total("rejected") == report.total("rows"):
+    if report.refused or (report.total("rows") and report.total("rejected") == report.total("rows")):
         sys.exit(1)
+
+
+@contextmanager
+def _told_of(opened: list[int]) -> Iterator[None]:
+    """Say, where an import fails, what can be done with what is in already."""
+    try:
+        yield
+    except BaseException:
+        for number in opened:
+            click.echo(
+                f"What came in so far is change set {number}, which is unfinished: the same command with --resume"
+                f" goes on, tracker undo {number} takes it back.",
+                err=True,
+            )
+        raise
 
 
 def _pairs(
     cli: Cli, what: str, file: Path | None, options: dict[str, Any]
 ) -> tuple[list[tuple[Path, FileMap]], list[Any]]:
     """Return files with their mappings, in the order of reading, and notes on them."""
+    if options["resume"] and (options["dry_run"] or options["all_or_nothing"]):
+        raise click.UsageError(
+            "--resume goes with neither --dry-run nor --all-or-nothing: these leave nothing unfinished."
+        )
     from tracker.core.transfer.mapfile import read_map
 
     mapping = read_map(_map_file(options["map_name"])) if options["map_name"] else None
@@ -193,9 +226,16 @@ def _save_map(path: Path, pairs: list[tuple[Path, FileMap]]) -> None:
     click.echo(f"The mapping is in {path}.", err=True)
 
 
-def _rejects_paths(told: Path | None, files: list[Path], *, folder: bool) -> dict[Path, Path]:
-    """Return where the refused rows of each file go: nowhere that a file is, for it may be half mended."""
+def _rejects_paths(
+    told: Path | None, files: list[Path], *, folder: bool, more: bool = False
+) -> dict[Path, Path]:
+    """Return where the refused rows of each file go: nowhere that a file is, for it may be half mended.
+
+    :param more: an import goes on: the file may be the one that it began, and else another is found beside it.
+    """
     if told is not None and not folder and not told.is_dir():
+        if told.exists() and more:
+            return {file: _free(told.parent, told.stem, told.suffix, ()) for file in dict.fromkeys(files)}
         if told.exists():
             raise click.ClickException(
                 f"{told} is there already; give --rejects another name, or move it away."
@@ -205,10 +245,15 @@ def _rejects_paths(told: Path | None, files: list[Path], *, folder: bool) -> dic
     place.mkdir(parents=True, exist_ok=True)
     found: dict[Path, Path] = {}
     for file in dict.fromkeys(files):
-        names = chain([""], (f".{number}" for number in count(2)))
-        paths = (place / f"{file.stem}.rejects{each}.csv" for each in names)
-        found[file] = next(path for path in paths if not path.exists() and path not in found.values())
+        found[file] = _free(place, f"{file.stem}.rejects", ".csv", found.values())
     return found
+
+
+def _free(place: Path, stem: str, suffix: str, taken: Iterable[Path]) -> Path:
+    """Return a path at which nothing is, nor will be."""
+    names = chain([""], (f".{number}" for number in count(2)))
+    paths = (place / f"{stem}{each}{suffix}" for each in names)
+    return next(path for path in paths if not path.exists() and path not in taken)
 
 
 class _Bar:
@@ -262,6 +307,7 @@ def _tell(report: Report, rejected: list[Path], kept: KeptRejects, *, took_s: fl
             {
                 "change_set": report.change_set,
                 "dry_run": report.dry_run,
+                "refused": report.refused,
                 "files": [vars(each) for each in report.tallies],
                 "read": [vars(each) for each in report.found],
                 "rejects": [str(path) for path in rejected],
@@ -284,9 +330,11 @@ def _tell(report: Report, rejected: list[Path], kept: KeptRejects, *, took_s: fl
         click.echo(f"{number} made on demand: {key}.")
     rate = report.total("rows") / max(took_s, 0.001)
     click.echo(f"{report.total('rows')} rows in {took_s:.1f} s, {rate:,.0f} rows/s.")
-    for line in (*_kept_reasons(kept), *_reasons(rejected)):
+    for line in (*_kept_reasons(kept), *_reasons(rejected, whole=report.refused)):
         click.echo(line)
-    if report.dry_run:
+    if report.refused:
+        click.echo("All or nothing: not all rows are right, so nothing came in.")
+    elif report.dry_run:
         click.echo("Dry run: nothing was written.")
     elif report.change_set is None:
         click.echo("Nothing changed.")
@@ -304,8 +352,8 @@ def _kept_reasons(kept: KeptRejects) -> Iterator[str]:
         yield "Refused rows are written to no file in a dry run; --rejects FILE writes them."
 
 
-def _reasons(files: list[Path]) -> Iterator[str]:
-    """Yield the first refused rows with their reasons, and where all of them are."""
+def _reasons(files: list[Path], *, whole: bool) -> Iterator[str]:
+    """Yield the first refused rows with their reasons, and where all of them are; `whole`: no other came in either."""
     import csv
 
     for path in files:
@@ -317,7 +365,10 @@ def _reasons(files: list[Path]) -> Iterator[str]:
                     yield "  …"
                     break
                 yield f"  line {cells[-2]}: {cells[-1]}"
-        yield f"Refused rows are in {path}: mend them there and import that file."
+        if whole:
+            yield f"Refused rows are in {path}: mend them in your file and import it again."
+        else:
+            yield f"Refused rows are in {path}: mend them there and import that file."
 
 
 @click.command()

@@ -97,7 +97,7 @@ def bind(reading: Reading, mapping: FileMap, source: Source) -> Bound:
 def _require_rights(reading: Reading, mapping: FileMap, tracker: Tracker) -> None:
     if mapping.how in ("create", "upsert"):
         require(reading, "create", tracker)
-    if mapping.how in ("update", "upsert"):
+    if mapping.how in ("update", "upsert", "fill"):
         require(reading, "change", tracker)
     placed = mapping.group, mapping.owner
     if any(placed) and "all" not in rights(reading).scopes_for("create", tracker):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import and_, select
 
@@ -29,12 +29,20 @@ class Draft:
     """One row: its values by field, what it still waits for, the item it meets, and why it is refused."""
 
     record: Record
+    number: int = 0  # of the records of its file
     values: dict[str, Any] = field(default_factory=dict)
     adds: list[tuple[LinkTo, str]] = field(default_factory=list)  # targets to be made first
     later: list[tuple[LinkTo, str]] = field(default_factory=list)  # links to rows that may come further down
     item: Item | None = None
     key: Any = None
     reasons: list[Message] = field(default_factory=list)
+    outcome: Literal["", "created", "changed", "same"] = ""  # empty: not done, or refused
+    told: bool = False  # whether the report and the rejects have it
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing is decided yet."""
+        return not self.outcome and not self.reasons
 
     def refuse(self, message: Message, label: str = "") -> None:
         """Note why the row cannot be taken."""
@@ -122,7 +130,7 @@ def resolve(reading: Reading, bound: Bound, drafts: Sequence[Draft], finder: Fin
     """Find the targets of the rows' links; what is not there is to be made, waits, or refuses the row."""
     for place, targets in bound.links:
         asked = {
-            id(one): _texts(bound, targets[0], one.record.cells[place]) for one in drafts if not one.reasons
+            id(one): texts_of(bound, targets[0], one.record.cells[place]) for one in drafts if not one.reasons
         }
         waiting = {text for texts in asked.values() for text in texts}
         found: dict[str, tuple[LinkTo, int]] = {}
@@ -135,7 +143,8 @@ def resolve(reading: Reading, bound: Bound, drafts: Sequence[Draft], finder: Fin
                 _link(bound, one, targets, text, found=found.get(text))
 
 
-def _texts(bound: Bound, to: LinkTo, cell: str) -> list[str]:
+def texts_of(bound: Bound, to: LinkTo, cell: str) -> list[str]:
+    """Return what the cell of a link says, one text for each target."""
     text = restored(cell.strip())
     pairs = bound.values.get(to.field.key)
     if pairs and text:
@@ -158,13 +167,14 @@ def _link(
     if to is not None:
         one.adds.append((to, text))
         return
-    if _is_own(bound, targets):  # it may lead to a row further down
+    if is_own(bound, targets):  # it may lead to a row further down
         one.later.append((targets[0], text))
         return
     one.refuse(_("there is no “%(text)s”.", text=text[:80]), " / ".join(each.field.label for each in targets))
 
 
-def _is_own(bound: Bound, targets: Sequence[LinkTo]) -> bool:
+def is_own(bound: Bound, targets: Sequence[LinkTo]) -> bool:
+    """Say whether a link may lead to a row further down in the same file."""
     target = targets[0].target
     if len(targets) > 1 or target is None or target.id != bound.tracker.id:
         return False
@@ -174,9 +184,10 @@ def _is_own(bound: Bound, targets: Sequence[LinkTo]) -> bool:
 def put_link(values: dict[str, Any], each: BoundField, number: int) -> None:
     """Put an id into the values: first come, first served; fields of several take all."""
     if not each.many:
-        values.setdefault(each.key, number)
+        if values.get(each.key) is None:
+            values[each.key] = number
         return
-    held = values.get(each.key, ())
+    held = values.get(each.key) or ()
     made = each.type.judge([number])
     values[each.key] = (*held, *(new for new in made if new not in held))
 
@@ -190,7 +201,7 @@ def meet(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> None:
     if not bound.map.key or not good:
         return
     ids = _ids_of(reading, bound, good)
-    items = _items(reading, bound, sorted({number for number in ids.values() if number != SEVERAL}))
+    items = items_of(reading, bound, sorted({number for number in ids.values() if number != SEVERAL}))
     label = bound.key.label if bound.key else UID
     for one in good:
         if one.reasons:
@@ -202,8 +213,18 @@ def meet(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> None:
             one.refuse(_("an item with this value is there already."), label)
         elif number is not None and number in items:
             one.item = items[number]
-        elif bound.map.how == "update" or bound.key is None:
+        elif bound.map.how in ("update", "fill") or bound.key is None:
             one.refuse(_("no item has this value."), label)
+        if bound.map.how == "fill":
+            _keep_empty(one)
+
+
+def _keep_empty(one: Draft) -> None:
+    """Leave to a row only what goes into fields that are empty in the item it meets."""
+    filled = {key for key, value in one.item.values.items() if value is not None} if one.item else set()
+    one.values = {key: value for key, value in one.values.items() if key not in filled}
+    one.adds = [(to, text) for to, text in one.adds if to.field.key not in filled]
+    one.later = [(to, text) for to, text in one.later if to.field.key not in filled]
 
 
 def _ids_of(reading: Reading, bound: Bound, drafts: Sequence[Draft]) -> dict[Any, int]:
@@ -228,7 +249,8 @@ def key_of(bound: Bound, one: Draft) -> Any:
     return None if bound.uid is None else one.record.cells[bound.uid].strip().lower() or None
 
 
-def _items(reading: Reading, bound: Bound, ids: Sequence[int]) -> dict[int, Item]:
+def items_of(reading: Reading, bound: Bound, ids: Sequence[int]) -> dict[int, Item]:
+    """Return items by id with the fields that are written; those that the actor may not view are left out."""
     tracker, table = bound.tracker, bound.tracker.table
     rows = RowReader(reading, tracker, bound.fields, table, masking=False)
     seen = and_(clauses.where(reading, "view", tracker, form="set"), table.c.deleted_cs.is_(None))

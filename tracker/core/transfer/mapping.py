@@ -8,8 +8,8 @@ from typing import Literal
 
 from tracker.core.transfer.source import Layout
 
-Mode = Literal["create", "update", "upsert"]
-MODES: tuple[Mode, ...] = ("create", "update", "upsert")
+Mode = Literal["create", "update", "upsert", "fill"]
+MODES: tuple[Mode, ...] = ("create", "update", "upsert", "fill")
 DATES = ("iso", "dmy", "mdy", "ymd")
 
 
@@ -52,7 +52,7 @@ class FileMap:
     tracker: str
     file: str = ""  # empty: whichever file is given
     key: str = ""  # field by which a row and an item are the same
-    mode: Mode | None = None  # None: upsert with a key, create without
+    mode: Mode | None = None  # None: upsert with a key, create without; fill: into empty fields of what is there
     columns: Mapping[str, tuple[To, ...]] = field(
         default_factory=dict
     )  # several: the first that leads somewhere

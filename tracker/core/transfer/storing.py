@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from tracker.core.ask.page import get_item
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
@@ -18,6 +19,7 @@ from tracker.core.transfer.binding import Bound, LinkTo
 from tracker.core.transfer.drafts import Draft, differences, meet, put_link, resolve
 from tracker.core.transfer.lookup import Finder
 from tracker.core.transfer.ownership import placings_for
+from tracker.core.transfer.place import claim
 from tracker.core.transfer.report import Tally
 from tracker.errors import Forbidden, Invalid, NotFound, Refused, Rejected, Stale
 from tracker.fields.folding import fold
@@ -25,47 +27,95 @@ from tracker.i18n import Message, _
 
 LONGEST_S = 0.5  # of one transaction
 REFUSALS = (Invalid, Rejected, Forbidden, Refused, NotFound, Stale)
+Changes = list[tuple[Draft, dict[str, Any]]]
 
 
+@dataclass(eq=False)
+class LateLink:
+    """A link of a row that is in, to rows of the same file that had not come yet."""
+
+    draft: Draft
+    item_id: int
+    to: LinkTo
+    texts: list[str]  # that still lead nowhere
+    reason: Message | None = None  # why it could not be set, where they do
+
+    @property
+    def key(self) -> str:
+        """The field."""
+        return self.to.field.key
+
+
+@dataclass
+class Written:
+    """Where an import may be told of, transaction by transaction.
+
+    `place` is asked at the end of each for what its change set has to keep; `opened` is told its number once.
+    """
+
+    place: Callable[[int], Mapping[str, Any]]
+    opened: Callable[[int], None] = lambda _number: None
+
+
+@dataclass
 class Store:
-    """The change set of one import, over as many transactions as it takes; or one that is taken back."""
+    """The change set of one import, over as many transactions as it takes; or in one, kept or taken back."""
 
-    def __init__(self, workspace: Workspace, actor: Actor, *, door: Door, reason: str) -> None:
-        self.workspace = workspace
-        self.actor = actor
-        self.door: Door = door
-        self.reason = reason
-        self.change_set: int | None = None
-        self.finder = Finder()
-        self._trial: ChangeSet | None = None
+    workspace: Workspace
+    actor: Actor
+    door: Door
+    reason: str
+    written: Written
+    change_set: int | None = None
+    step: int = 0
+    finder: Finder = field(default_factory=Finder)
+    late: list[LateLink] = field(default_factory=list)  # of the file at hand
+    _whole: ChangeSet | None = None
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
-        """Do everything of the block in one transaction that is taken back."""
-        with ExitStack() as stack:
-            stack.enter_context(_taken_back())
-            self._trial = stack.enter_context(self._begin())
+    def whole(self, keep: Callable[[], bool]) -> Iterator[None]:
+        """Do everything of the block in one transaction, which is taken back unless `keep` says yes at its end."""
+        with _taken_back(), self._begin() as change:
+            self._whole = change
             yield
-            raise _TakenBack
+            if not (keep() and _did_anything(change)):
+                raise _TakenBack
+            change.save_place(self.written.place(1), state="done")
+            self.change_set = change.id
 
     def read(self) -> AbstractContextManager[Reading]:
         """Open a snapshot."""
-        return _as_it_is(self._trial) if self._trial is not None else self.workspace.read(self.actor)
+        return _as_it_is(self._whole) if self._whole is not None else self.workspace.read(self.actor)
 
     @contextmanager
-    def write(self, place: Mapping[str, Any], *, state: str = "open") -> Iterator[ChangeSet]:
-        """Open the next transaction of the change set; `place` says how far it brings it."""
-        if self._trial is not None:
-            yield self._trial
+    def write(self, *, state: str = "open") -> Iterator[ChangeSet]:
+        """Open the next transaction of the change set; it notes how far it brings the import."""
+        if self._whole is not None:
+            yield self._whole
             return
+        kept = False
         with _taken_back(), self._begin() as change:
+            if self.change_set is not None:
+                claim(change, self.change_set, self.step)
             yield change
-            if self.change_set is None and not any(
-                any(vars(counts).values()) for counts in change.counts.values()
-            ):
+            if self.change_set is None and not _did_anything(change):
                 raise _TakenBack  # everything was refused: no trace of a change set
-            self.change_set = change.id
-            change.save_place(place, state=state)
+            change.save_place(self.written.place(self.step + 1), state=state)
+            kept = True
+        if kept:
+            self._opened(change.id)
+
+    def _opened(self, number: int) -> None:
+        self.step += 1
+        if self.change_set is None:
+            self.change_set = number
+            self.written.opened(number)
+
+    def end(self) -> None:
+        """Close the change set, if there is one."""
+        if self.change_set is not None and self._whole is None:
+            with self.write(state="done"):
+                pass
 
     def _begin(self) -> AbstractContextManager[ChangeSet]:
         return self.workspace.change(
@@ -74,41 +124,44 @@ class Store:
 
     # -- a chunk ------------------------------------------------------------------------------
 
-    def put(
-        self, bound: Bound, drafts: Sequence[Draft], tally: Tally, place: Mapping[str, Any]
-    ) -> list[LateLink]:
-        """Write some drafts; those that are refused say why. Return the links that wait for later rows."""
+    def put(self, bound: Bound, drafts: Sequence[Draft], tally: Tally) -> None:
+        """Write some drafts in as few transactions as take half a second; those that are refused say why."""
         with self.read() as reading:
             resolve(reading, bound, drafts, self.finder)
-        good = [one for one in drafts if not one.reasons]
-        if any(one.adds for one in good):
-            with self.write(place) as change:
-                self._make_targets(change, good, tally)
-        with self.read() as reading:
-            meet(reading, bound, good)
-            good = [one for one in good if not one.reasons]
-            placing = placings_for(reading, bound, good)
-            found = [one for one in good if one.item is not None]
-            changed = [
-                (one, values)
-                for one, values in zip(found, differences(reading, bound, found), strict=True)
-                if values
-            ]
-        tally.same += len(found) - len(changed)
-        new = [one for one in good if one.item is None and not one.reasons]
-        late: list[LateLink] = [
-            LateLink(one, one.item.id, to, text)
-            for one in found
-            if one.item is not None
-            for to, text in one.later
-        ]
-        if new:
-            with self.write(place) as change:
-                late += _create(change, bound, new, [placing[id(one)] for one in new], tally=tally)
+            meet(reading, bound, drafts)
+            placing = placings_for(reading, bound, [one for one in drafts if not one.reasons])
+            good = [one for one in drafts if not one.reasons]
+            asking = [one for one in good if one.adds]
+            changed = self._changes(reading, bound, [one for one in good if one.item and not one.adds])
+        if asking or changed or any(one.item is None for one in good):
+            with self.write() as change:
+                until = time.monotonic() + LONGEST_S
+                self._make_targets(change, asking, tally)
+                changed += self._changes(change, bound, [one for one in asking if one.item and one.open])
+                new = [one for one in good if one.item is None and one.open]
+                if new:
+                    self._create(change, bound, new, [placing[id(one)] for one in new])
+                self._change(change, bound, changed, until=until)
         while changed:
-            with self.write(place) as change:
-                _change(change, bound, changed, tally, until=time.monotonic() + LONGEST_S)
-        return late
+            with self.write() as change:
+                self._change(change, bound, changed, until=time.monotonic() + LONGEST_S)
+
+    def _changes(self, reading: Reading, bound: Bound, found: Sequence[Draft]) -> Changes:
+        """Return what rows change in the items they meet; those that change nothing are done."""
+        changed: Changes = []
+        for one, values in zip(found, differences(reading, bound, found), strict=True):
+            if values:
+                changed.append((one, values))
+            elif one.item is not None:
+                one.outcome = "same"
+                self._keep_late(one, one.item.id)
+        return changed
+
+    def _keep_late(self, one: Draft, item_id: int) -> None:
+        links: dict[str, LateLink] = {}
+        for to, text in one.later:
+            links.setdefault(to.field.key, LateLink(one, item_id, to, [])).texts.append(text)
+        self.late += links.values()
 
     def _make_targets(self, change: ChangeSet, drafts: Sequence[Draft], tally: Tally) -> None:
         """Make the targets that links ask for, each once, and put them into the drafts."""
@@ -129,42 +182,95 @@ class Store:
                 else:
                     one.refuse(reason, link.field.label)
 
-    def link_late(self, bound: Bound, late: Sequence[LateLink], place: Mapping[str, Any]) -> list[LateLink]:
-        """Set links whose target has come by now; return those that still lead nowhere."""
-        lost: list[LateLink] = []
+    def _create(
+        self, change: ChangeSet, bound: Bound, drafts: Sequence[Draft], placing: Sequence[Placing | None]
+    ) -> None:
+        """Create items; a batch is halved until the one is found whose value is taken meanwhile, or fits no index."""
+        batch = Batch([dict(one.values) for one in drafts], [each for each in placing if each is not None])
+        refusals = Refusals()
+        try:
+            with change.attempt():
+                made = create_items(change, bound.tracker, batch, refusals)
+        except REFUSALS as error:
+            if len(drafts) == 1:
+                drafts[0].refuse(error.message)
+                return
+            half = len(drafts) // 2
+            for part in (slice(0, half), slice(half, None)):
+                self._create(change, bound, drafts[part], placing[part])
+            return
+        for index, fields in refusals.by_index.items():
+            for messages in fields.values():
+                for message in messages:
+                    drafts[index].refuse(message)
+        for index, item_id in made.items():
+            drafts[index].outcome = "created"
+            self._keep_late(drafts[index], item_id)
+
+    def _change(self, change: ChangeSet, bound: Bound, changed: Changes, *, until: float) -> None:
+        """Change items one by one, until the time is over; those that are done are taken from the list."""
+        done = 0
+        for one, values in changed:
+            assert one.item is not None
+            reason = _try_change(change, bound, one.item.id, values, version=one.item.version)
+            done += 1
+            if reason is None:
+                one.outcome = "changed"
+                self._keep_late(one, one.item.id)
+            else:
+                one.refuse(reason)
+            if time.monotonic() > until:
+                break
+        del changed[:done]
+
+    # -- links to rows further down -----------------------------------------------------------
+
+    def link_late(self, bound: Bound) -> None:
+        """Set the links whose target has come by now; those that still lead nowhere stay in `late`."""
         with self.read() as reading:
             found = {
                 (to.field.key, text): number
-                for to in {each.to for each in late}
+                for to in {each.to for each in self.late}
                 for text, number in self.finder.find(
-                    reading, to, {each.text for each in late if each.to is to}
+                    reading, to, {text for each in self.late if each.to is to for text in each.texts}
                 ).items()
+                if number > 0
             }
-        ready = [each for each in late if found.get((each.to.field.key, each.text), -1) > 0]
-        lost += [each for each in late if each not in ready]
+        ready = [each for each in self.late if any((each.key, text) in found for text in each.texts)]
         while ready:
             until = time.monotonic() + LONGEST_S
-            with self.write(place) as change:
+            with self.write() as change:
                 while ready and time.monotonic() < until:
-                    each = ready.pop(0)
-                    key = each.to.field.key
-                    put_link(each.draft.values, each.to.field, found[key, each.text])
-                    values = {key: each.draft.values[key]}
-                    reason = _try_change(change, bound, each.item_id, values, version=None)
-                    if reason is not None:
-                        each.draft.refuse(reason)
-                        lost.append(each)
-        return lost
+                    _link(change, bound, ready.pop(0), found)
+                self.late = [each for each in self.late if each.texts]
 
 
-@dataclass(frozen=True, eq=False)
-class LateLink:
-    """A link to a row of the same file that had not come yet."""
+def _did_anything(change: ChangeSet) -> bool:
+    return any(any(vars(counts).values()) for counts in change.counts.values())
 
-    draft: Draft
-    item_id: int
-    to: LinkTo
-    text: str
+
+def _link(change: ChangeSet, bound: Bound, late: LateLink, found: Mapping[tuple[str, str], int]) -> None:
+    """Put the targets that have come into one item; their texts are taken from the link."""
+    key, version = late.key, None
+    held = late.draft.values.get(key)
+    if bound.map.how == "fill":
+        try:
+            item = get_item(change, bound.tracker, late.item_id, fields=[late.to.field], masking=False)
+        except NotFound as error:
+            late.reason = error.message
+            return
+        if item.values.get(key) not in (None, held):
+            late.texts = []  # somebody filled it meanwhile
+            return
+        version = item.version
+    values = {key: held}
+    for text in late.texts:
+        if (key, text) in found:
+            put_link(values, late.to.field, found[key, text])
+    late.reason = _try_change(change, bound, late.item_id, values, version=version)
+    if late.reason is None:
+        late.draft.values[key] = values[key]
+        late.texts = [text for text in late.texts if (key, text) not in found]
 
 
 def _target(change: ChangeSet, to: LinkTo, text: str) -> tuple[int, Message | None]:
@@ -187,65 +293,6 @@ def _target(change: ChangeSet, to: LinkTo, text: str) -> tuple[int, Message | No
     return made[0], None
 
 
-def _create(
-    change: ChangeSet,
-    bound: Bound,
-    drafts: Sequence[Draft],
-    placing: Sequence[Placing | None],
-    *,
-    tally: Tally,
-) -> list[LateLink]:
-    """Create items; a batch is halved until the one is found whose value is taken meanwhile, or fits into no index."""
-    batch = Batch([dict(one.values) for one in drafts], [each for each in placing if each is not None])
-    refusals = Refusals()
-    try:
-        with change.attempt():
-            made = create_items(change, bound.tracker, batch, refusals)
-    except REFUSALS as error:
-        if len(drafts) == 1:
-            drafts[0].refuse(error.message)
-            return []
-        half = len(drafts) // 2
-        return [
-            late
-            for part in (slice(0, half), slice(half, None))
-            for late in _create(change, bound, drafts[part], placing[part], tally=tally)
-        ]
-    for index, fields in refusals.by_index.items():
-        for messages in fields.values():
-            for message in messages:
-                drafts[index].refuse(message)
-    tally.created += len(made)
-    return [
-        LateLink(drafts[index], item_id, to, text)
-        for index, item_id in made.items()
-        for to, text in drafts[index].later
-    ]
-
-
-def _change(
-    change: ChangeSet,
-    bound: Bound,
-    changed: list[tuple[Draft, dict[str, Any]]],
-    tally: Tally,
-    *,
-    until: float,
-) -> None:
-    """Change items one by one, until the time is over; those that are done are taken from the list."""
-    done = 0
-    for one, values in changed:
-        assert one.item is not None
-        reason = _try_change(change, bound, one.item.id, values, version=one.item.version)
-        done += 1
-        if reason is None:
-            tally.changed += 1
-        else:
-            one.refuse(reason)
-        if time.monotonic() > until:
-            break
-    del changed[:done]
-
-
 def _try_change(
     change: ChangeSet, bound: Bound, item_id: int, values: dict[str, Any], *, version: int | None
 ) -> Message | None:
@@ -258,7 +305,7 @@ def _try_change(
 
 
 class _TakenBack(Exception):
-    """Ends a trial."""
+    """Ends a transaction that leaves nothing."""
 
 
 @contextmanager
