@@ -268,6 +268,20 @@ def test_what_is_used_after_the_plan_is_not_taken_away(ground: Ground):
         apply(change, plan)
 
 
+def test_a_field_that_admins_retired_and_a_new_view_needs_is_named(profiles):
+    profiles.field("person.iban", retired=True)
+    changed = NEXT.replace("columns: [", "columns: [iban, ", 1)
+    assert changed != NEXT
+    before = profiles.design()
+
+    with pytest.raises(
+        ProfileError, match="Iban is retired in this workspace, and needed here: bring it back"
+    ):
+        profiles.apply(changed, THEIRS)
+
+    assert profiles.design() == before
+
+
 def test_an_older_version_is_refused(profiles):
     with pytest.raises(Refused, match="Version 1.0.0 of “club” is applied, and 0.9 is older"):
         profiles.plan(CLUB.replace("version: 1.0.0", "version: 0.9"))

@@ -62,7 +62,8 @@ class References:
         for node in _each(piece.node.entries.get("name")):
             field = fields.get(node.raw)
             if field is None:
-                self._unknown(node, "field", node.raw, known=fields)
+                owner = self.trackers.by_key[piece.key]
+                self._unknown(node, "field", node.raw, known=fields, tracker=owner)
             elif field.sealed or field.many or field.computed:
                 label = field.label
                 self.problems.add(node.place, _("%(label)s cannot be part of an item's name.", label=label))
@@ -89,11 +90,11 @@ class References:
         entries = piece.node.entries
         known = [*tracker.fields, *SYSTEM_NAMES]
         for name in ("columns", "group_by"):
-            self._names(entries.get(name), "field", known)
+            self._names(entries.get(name), "field", known, tracker)
         for node in _each(entries.get("sort")):
             key = node.raw.removeprefix("-")
             if key not in known:
-                self._unknown(node, "field", key, known=known)
+                self._unknown(node, "field", key, known=known, tracker=tracker)
             elif key in tracker.fields and not (
                 tracker.fields[key].sortable and not tracker.fields[key].computed
             ):
@@ -101,11 +102,11 @@ class References:
                 self.problems.add(node.place, _("Items cannot be sorted by %(label)s.", label=label))
         self._condition(entries.get("filter"), tracker)
         for node in _each(entries.get("conditions")):
-            self._names(node.items[0], "field", known)
+            self._names(node.items[0], "field", known, tracker)
 
     def _rule(self, piece: Piece) -> None:
         tracker = self.trackers.by_key[piece.parent]
-        self._names(piece.node.entries.get("field"), "field", tracker.fields)
+        self._names(piece.node.entries.get("field"), "field", tracker.fields, tracker)
         self._condition(piece.node.entries.get("check"), tracker)
 
     def _grant(self, piece: Piece) -> None:
@@ -232,14 +233,24 @@ class References:
 
     # -- names and expressions ----------------------------------------------------------------
 
-    def _names(self, node: Node | None, what: str, known: Iterable[str]) -> None:
+    def _names(
+        self, node: Node | None, what: str, known: Iterable[str], tracker: Tracker | None = None
+    ) -> None:
         known = list(known)
         for each in _each(node):
             if each.raw not in known:
-                self._unknown(each, what, each.raw, known=known)
+                self._unknown(each, what, each.raw, known=known, tracker=tracker)
 
-    def _unknown(self, node: Node, what: str, name: str, *, known: Iterable[str]) -> bool:
-        self.problems.add(node.place, Unknown(what, name[:100], known).message)
+    def _unknown(
+        self, node: Node, what: str, name: str, *, known: Iterable[str], tracker: Tracker | None = None
+    ) -> bool:
+        message = Unknown(what, name[:100], known).message
+        if tracker is not None and name in tracker.all_fields:
+            label = tracker.all_fields[name].label
+            message = _(
+                "%(label)s is retired in this workspace, and needed here: bring it back.", label=label
+            )
+        self.problems.add(node.place, message)
         return False
 
     def _condition(self, node: Node | None, tracker: Tracker) -> None:
