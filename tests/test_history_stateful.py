@@ -220,12 +220,15 @@ class Life(RuleBasedStateMachine):
         model = self.model
         found = model.holder(values["code"])
         met = found is not None and found in model.live(who)
-        if met != (mode == "update") and mode != "upsert":
+        if met != (mode in ("update", "fill")) and mode != "upsert":
             return False
         if not met:
             if found is None:
                 model.create(cs, self.id_of(values["code"]), values, who=who)
             return found is None  # what the actor does not see takes the code all the same
+        if mode == "fill":
+            held = model.items[found].values
+            values = {key: value for key, value in values.items() if held.get(key) is None}
         if model.difference(found, values) and not model.owns(who, found):
             return False
         model.change(cs, found, values)
