@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_benchmark_prints_a_row_for_every_operation():
     command = [
         sys.executable,

@@ -113,6 +113,7 @@ def arrived(report):
     return found
 
 
+@pytest.mark.slow
 def test_a_filled_in_import_template_becomes_people_gifts_and_answers(run):
     run("profile", "apply", "nonprofit_membership", "--set", "currency=USD")
 

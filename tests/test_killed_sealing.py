@@ -113,7 +113,7 @@ def test_a_killed_rotation_leaves_everything_open_and_goes_on(crm, run, commits)
 SHORT, LONG = [6], [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13]
 
 
-@pytest.mark.parametrize("seal", [True, False], ids=["seal", "unseal"])
+@pytest.mark.parametrize("seal", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["seal", "unseal"])
 @pytest.mark.parametrize("commits", [*SHORT, *(pytest.param(each, marks=pytest.mark.slow) for each in LONG)])
 def test_a_killed_switch_of_encryption_loses_nothing_and_goes_on(crm, run, commits, seal):  # noqa: F811
     command, key = ("seal", "plain") if seal else ("unseal", "code")

@@ -10,7 +10,6 @@ from ground import Ground, field, group, guard, tracker_def
 from profile_ground import ADMIN, Profiles, meaning
 from profile_texts import CLUB
 from ruamel.yaml import YAML
-from shipped_ground import NAMES
 
 from tracker.app import open_workspace
 from tracker.core.design.definitions import GrantDef, RuleDef, ViewDef
@@ -33,7 +32,9 @@ def other(tmp_path) -> Iterator[Profiles]:
     workspace.database.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", ["esfri_outreach", pytest.param("nonprofit_membership", marks=pytest.mark.slow)]
+)
 def test_a_shipped_profile_comes_out_as_it_went_in(workspace, other, name):
     with workspace.read(ADMIN) as reading:
         made = plan(reading, read_profile(name, ReadGround.of(reading)))

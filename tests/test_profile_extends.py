@@ -185,7 +185,9 @@ def test_two_profiles_stand_side_by_side_and_the_house_is_the_first_ones(profile
         profiles.plan(other.replace("dog:", "person:"))
 
 
-@pytest.mark.parametrize("name", ["esfri_outreach", "nonprofit_membership"])
+@pytest.mark.parametrize(
+    "name", ["esfri_outreach", pytest.param("nonprofit_membership", marks=pytest.mark.slow)]
+)
 def test_shipped_profiles_pass_their_trial(name):
     result = CliRunner().invoke(cli, ["profile", "test", name, "--json"])
 

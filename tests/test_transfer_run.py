@@ -224,6 +224,7 @@ def test_an_edited_rejects_file_is_left_as_it_is(crm, stopped, tmp_path):
     assert (tmp_path / "no.csv").read_text() == "mended\n"
 
 
+@pytest.mark.slow
 def test_of_two_that_go_on_with_one_import_the_second_stops(crm, stopped):
     asked, _path, number = stopped
     done = []
@@ -238,6 +239,7 @@ def test_of_two_that_go_on_with_one_import_the_second_stops(crm, stopped):
     assert done[0].change_set == number
 
 
+@pytest.mark.slow
 def test_an_import_that_is_undone_while_it_runs_stops(crm, stopped):
     asked, _path, number = stopped
     done = []
