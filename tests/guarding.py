@@ -17,8 +17,10 @@ _LOOKS = "administrators have all items looked over; what is told of them is the
 # no function runs what its callers made.
 PLACES = {
     "core.ask.rows": ("_elements_of _texts", "elements of lists, for items that access left"),
+    "core.ask.locks": ("locks_of", "who locked what an undo leaves; `undo` names what is open to the actor"),
     "core.ask.search": ("_put _remove add_documents", "words follow an item that was written"),
     "core.changes.history": ("_touches_open as_of history", "revisions of items that access left"),
+    "core.changes.locking": ("_left", "items beside which the right to lock stands"),
     "core.changes.obstacles": (
         "_dead_element _targets_of_staying dead_by_old is_dead is_taken lacking_ids revisions_of taken_ids",
         "what stands in the way of an undo may be hidden from the actor; `undo` names what is open to them",

@@ -20,7 +20,7 @@ from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
 from tracker.core.changes import contents, history, trial, undo
 from tracker.core.design.difference import difference
-from tracker.core.items import bulk, duplicate, reveal, trash, write
+from tracker.core.items import bulk, duplicate, lock, reveal, trash, write
 from tracker.errors import Forbidden, TrackerError
 
 CORE = Path(write.__file__).parents[1]
@@ -37,7 +37,7 @@ PERSON = tracker_def(
     name=("name",),
 )
 HOME = tracker_def("home", field("name"), field("open", "yes_no"), behaviors=("timeline",))
-ACTIONS = ("view", "create", "change", "trash", "restore", "export", "bulk")
+ACTIONS = ("view", "create", "change", "trash", "restore", "lock", "export", "bulk")
 SCOPES = {
     "none": None,
     "own": "own",
@@ -208,6 +208,12 @@ def _bulk(house: House) -> set[int]:
         }
 
 
+def _unlocks(house: House) -> set[int]:
+    with house.ground.workspace.change(SYSTEM, door="engine") as change:
+        lock.lock_items(change, house.tracker, house.all)
+    return each_item(house, lambda i: house.write(lambda c: lock.unlock_items(c, house.tracker, [i])))
+
+
 def _restores(house: House) -> set[int]:
     for item_id in house.all:
         with house.ground.workspace.change(SYSTEM, door="engine") as change:
@@ -311,6 +317,10 @@ CHECKS: dict[str, Callable[[House], bool]] = {
     "items.bulk.count_chosen": lambda h: (
         number_of(h, lambda r: bulk.count_chosen(r, h.tracker, h.all, "change")) == len(h.sees)
     ),
+    "items.lock.lock_items": lambda h: (
+        each_item(h, lambda i: h.write(lambda c: lock.lock_items(c, h.tracker, [i]))) == h.sees
+    ),
+    "items.lock.unlock_items": lambda h: _unlocks(h) == h.sees,
     "items.trash.trash_items": lambda h: (
         each_item(h, lambda i: h.write(lambda c: trash.trash_items(c, h.tracker, [i]))) == h.sees
     ),
@@ -370,6 +380,13 @@ EXEMPT = {
     "items.bulk.write_columns": "the engine's half of change_items",
     "items.bulk.reindex": "the engine's half of a write",
     "items.bulk.reindex_items": "the engine's half of a write",
+    "ask.locks.lock_of": "of an item that the actor was given",
+    "ask.locks.locked": "of an item that the actor was given",
+    "ask.locks.locks_of": "undo tells its conflicts of items that are open to the actor only",
+    "changes.history.locking": "of a revision that the actor was given",
+    "changes.locking.locks": "a clause",
+    "changes.locking.name_locks": "conflicts of an undo, told of items that are open to the actor only",
+    "changes.locking.undo_locks": "a part of undo",
     "items.trash.trash_where": "the engine's half of trash_items",
     "items.batches.batches": "the engine's own walks; what is told of them goes through open_ids",
     "items.batches.batch": "one step of them",

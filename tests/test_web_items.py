@@ -119,6 +119,29 @@ def test_trash_takes_it_out_and_the_page_offers_the_way_back(staff, web_ground, 
     assert values_of(web_ground, marta)["name"] == "Marta Kowalczyk"
 
 
+def test_a_locked_item_says_by_whom_and_offers_only_the_way_back(staff, admin, web_ground, marta):
+    at = f"/t/person/{marta}"
+    assert "Lock" not in text_of(staff.get(at))
+    assert f'action="{at}/lock"' not in staff.get(at).text
+    assert staff.post(f"{at}/lock").status_code == 403
+    assert f'action="{at}/lock"' in admin.get(at).text
+    admin.post(f"{at}/lock")
+
+    for browser, may in ((staff, False), (admin, True)):
+        page = browser.get(at)
+        assert "Locked by Amélie Fontaine since" in text_of(page)
+        assert f"{at}/edit" not in page.text
+        assert f'action="{at}/trash"' not in page.text
+        assert (f'action="{at}/unlock"' in page.text) is may
+        for answer in (browser.get(f"{at}/edit"), browser.post(f"{at}/trash")):
+            assert answer.status_code == 409
+            assert "It is locked by Amélie Fontaine since" in unescape(answer.text)
+    assert "locked this" in text_of(admin.get(f"{at}/history"))
+    assert "locked" in text_of(admin.get("/changes"))
+    admin.post(f"{at}/unlock")
+    assert f"{at}/edit" in staff.get(at).text
+
+
 def test_trashing_what_others_need_says_why_and_changes_nothing(web_ground, signed_in):
     web_ground.configure(
         tracker_def("need", field("name"), field("home", "link", options={"to": "household"}, required=True))

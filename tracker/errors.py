@@ -106,6 +106,15 @@ class Refused(TrackerError):
     code, status = "refused", 409
 
 
+class Locked(Refused):
+    """The item is locked; nothing was changed."""
+
+    code, status = "locked", 409
+
+    def __init__(self, by: str, day: str) -> None:
+        super().__init__(_("It is locked by %(by)s since %(day)s: unlock it first.", by=by, day=day))
+
+
 class Rejected(Invalid):
     """A plugin's gate stopped the write; nothing was changed. Doors tell it where they tell other refusals."""
 

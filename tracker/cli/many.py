@@ -15,31 +15,43 @@ if TYPE_CHECKING:
     from tracker.core.base.transaction import Reading
     from tracker.core.changes.contents import Touched
     from tracker.core.changes.trial import Deed, Trial
+    from tracker.core.design.bound import Tracker
+    from tracker.core.items.bulk import Selection
 
-DONE = {"change": "changed", "trash": "moved to the trash", "restore": "put back"}
+DONE = {
+    "change": "changed",
+    "trash": "moved to the trash",
+    "restore": "put back",
+    "lock": "locked",
+    "unlock": "unlocked",
+}
 
 
 @click.group()
 def item() -> None:
-    """Many items at once: change a field, move them to the trash, put them back; or duplicate one."""
+    """Many items at once: change a field, move them to the trash, put them back, lock them; or duplicate one."""
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
+def _asking(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command what all of these take."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         click.option("--reason", default="", metavar="TEXT", help="Why: kept in the history."),
         click.option("--yes", is_flag=True, help="Do it without asking."),
         click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing."),
-        click.option(
-            "--where",
-            required=True,
-            metavar="EXPR",
-            help="Items for which this expression holds; 'true': all.",
-        ),
     ):
         command = option(command)
     return command
+
+
+def _where(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    told = "Items for which this expression holds; 'true': all."
+    return click.option("--where", default="", required=required, metavar="EXPR", help=told)
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what all take that choose their items by an expression."""
+    return _where(required=True)(_asking(command))
 
 
 @item.command("change")
@@ -78,6 +90,28 @@ def trash(cli: Cli, /, tracker: str, **options: Any) -> None:
 def restore(cli: Cli, /, tracker: str, **options: Any) -> None:
     """Put those items of TRACKER back from the trash for which EXPR holds, after a preview and a question."""
     _do(cli, tracker, "restore", {}, options=options)
+
+
+@item.command("lock")
+@click.argument("tracker")
+@click.argument("items", nargs=-1, metavar="[ID]...")
+@_asking
+@_where(required=False)
+@pass_cli
+def lock(cli: Cli, /, tracker: str, items: tuple[str, ...], **options: Any) -> None:
+    """Lock items of TRACKER, by their numbers or uids or by EXPR: nobody changes or trashes a locked one."""
+    _do(cli, tracker, "lock", {}, options=options, items=items)
+
+
+@item.command("unlock")
+@click.argument("tracker")
+@click.argument("items", nargs=-1, metavar="[ID]...")
+@_asking
+@_where(required=False)
+@pass_cli
+def unlock(cli: Cli, /, tracker: str, items: tuple[str, ...], **options: Any) -> None:
+    """Unlock items of TRACKER, by their numbers or uids or by EXPR, whoever locked them."""
+    _do(cli, tracker, "unlock", {}, options=options, items=items)
 
 
 @item.command("duplicate")
@@ -119,14 +153,39 @@ def _judged(cli: Cli, key: str, given: Sequence[str]) -> dict[str, Any]:
         return tracker.judge(raw)
 
 
-def _do(cli: Cli, key: str, deed: Deed, values: Mapping[str, Any], *, options: dict[str, Any]) -> None:
-    from tracker.core.access.rights import visible_tracker
+def _selection(
+    cli: Cli, tracker: Tracker, deed: Deed, where: str, *, items: Sequence[str] | None
+) -> Selection:
+    """Return what a command is to act on: items by number or uid, or those for which an expression holds."""
+    from tracker.core.ask.page import get_item
     from tracker.core.ask.query import Query
+
+    if items is not None and bool(items) == bool(where):
+        raise click.UsageError("Name the items by their IDs, or say --where EXPR.")
+    if not items:
+        return Query(tracker.key, where=where, trash=deed == "restore")
+    with cli.workspace.read(cli.actor) as reading:
+        return [
+            get_item(reading, tracker, number_of(reading, tracker, each), fields=()).id
+            for each in dict.fromkeys(items)
+        ]
+
+
+def _do(
+    cli: Cli,
+    key: str,
+    deed: Deed,
+    values: Mapping[str, Any],
+    *,
+    options: dict[str, Any],
+    items: Sequence[str] | None = None,
+) -> None:
+    from tracker.core.access.rights import visible_tracker
     from tracker.core.changes.trial import act, preview
 
-    query = Query(key, where=options["where"], trash=deed == "restore")
     with cli.workspace.read(cli.actor) as reading:
         tracker = visible_tracker(reading, key)
+    query = _selection(cli, tracker, deed, options["where"], items=items)
     trial = preview(cli.workspace, cli.actor, tracker, query, deed=deed, values=values)
     if options["as_json"] and options["dry_run"]:
         echo_json(_as_json(trial))
@@ -153,7 +212,10 @@ def _told(reading: Reading, trial: Trial, deed: Deed) -> list[str]:
     """Return the preview in lines: how many, how many not and why, and examples."""
     lines = [f"{trial.n:,} of {trial.of:,} would be {DONE[deed]}."]
     if trial.same:
-        lines.append(f"{trial.same:,} have these values already.")
+        so = f"are {DONE[deed]}" if deed in ("lock", "unlock") else "have these values"
+        lines.append(f"{trial.same:,} {so} already.")
+    if trial.locked:
+        lines.append(f"{trial.locked:,} are left as they are: they are locked.")
     if trial.closed:
         lines.append(f"{trial.closed:,} are left as they are: you may view them, but not do this to them.")
     return lines + [line for each in trial.examples for line in _example(reading, each)]

@@ -18,19 +18,23 @@ from tracker.errors import Unknown
 
 __all__ = ["as_system", "inserting", "where"]
 
+LOCKED_OUT = ("change", "trash")  # actions that no one may do to a locked item
+
 
 def where(
     reading: Reading, action: str, tracker: Tracker, table: FromClause | None = None, *, form: Form = "page"
 ) -> ColumnElement[bool]:
     """Return the clause that leaves the items on which the actor may do `action`.
 
-    What the tracker is `within` holds for every actor but the engine itself.
+    What the tracker is `within` holds for every actor but the engine itself. A locked item is open to none of
+    `LOCKED_OUT`, for nobody; rights that lean on it stay.
 
     :param table: the tracker's table, or an alias of it.
     :param form: `page` for few rows in order, `set` for counts, exports and bulk statements.
     """
     table = tracker.table if table is None else table
-    return _where(reading, action, tracker, table=table, form=form, behind=())
+    granted = _where(reading, action, tracker, table=table, form=form, behind=())
+    return and_(table.c.locked_cs.is_(None), granted) if action in LOCKED_OUT else granted
 
 
 Behind = tuple[

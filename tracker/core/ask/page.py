@@ -23,9 +23,11 @@ from sqlalchemy import (
     tuple_,
 )
 
+from tracker.core.access.clauses import LOCKED_OUT
 from tracker.core.access.rights import require, rights, shown
 from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
+from tracker.core.ask.locks import locked
 from tracker.core.ask.query import Asked, Query, SortTerm, ask, open_to
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.ask.search import words_of, words_parameter
@@ -133,6 +135,7 @@ def get_item(
 
     :param trash: look among the trashed ones too, if the actor may restore.
     :param masking: False reads masked fields too, for the engine's own work.
+    :raises Locked: the actor may view it, and nobody may do this to it now.
     :raises NotFound: it is not there, or not open to the actor: one answer for both.
     """
     require(reading, action, tracker)
@@ -145,6 +148,8 @@ def get_item(
     )
     found = reading.fetch(statement, {"item_id": item_id})
     if not found:
+        if action in LOCKED_OUT and (lock := locked(reading, get_item(reading, tracker, item_id, fields=()))):
+            raise lock
         raise NotFound(tracker.title_one, item_id)
     return rows.items(reading, found)[0]
 

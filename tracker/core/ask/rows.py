@@ -33,6 +33,7 @@ class Item:
     created_cs: int
     changed_cs: int
     deleted_cs: int | None
+    locked_cs: int | None  # the change set that locked it
     owner_id: int | None
     group_id: int | None
     values: dict[str, Any]

@@ -31,6 +31,7 @@ from tracker.core.base.migrations import newest
 from tracker.core.base.transaction import ChangeSet, Versions
 from tracker.core.base.workspace import Workspace
 from tracker.core.design import ddl
+from tracker.core.design.bound import SYSTEM_COLUMNS
 from tracker.core.design.store import trackers
 from tracker.core.items.files import folder
 from tracker.errors import Invalid, Refused
@@ -214,8 +215,7 @@ def _empty(change: ChangeSet) -> None:
 def _make(change: ChangeSet, shape: Shape) -> None:
     storages = {name: Storage(kind) for name, kind in shape.columns.items()}
     if ITEMS.fullmatch(shape.name):
-        own = ("id", "uid", "version", "created_cs", "changed_cs", "deleted_cs", "owner_id", "group_id")
-        fields = {name: kind for name, kind in storages.items() if name not in own}
+        fields = {name: kind for name, kind in storages.items() if name not in SYSTEM_COLUMNS}
         ddl.create_item_table(change, shape.name, fields)
     elif SIDE.fullmatch(shape.name):
         parts = {name: kind for name, kind in storages.items() if name not in ("item_id", "position")}

@@ -12,7 +12,7 @@ from tracker.core.access.rights import rights
 from tracker.core.ask.names import names
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
-from tracker.core.changes.history import FieldChange, field_changes
+from tracker.core.changes.history import FieldChange, field_changes, locking
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
 
@@ -24,7 +24,7 @@ class Touched:
     tracker: Tracker
     item_id: int
     name: str
-    action: str  # created, changed, trashed
+    action: str  # created, changed, trashed, locked, unlocked
     fields: tuple[FieldChange, ...] = ()
 
 
@@ -66,9 +66,10 @@ def contents_in(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list
     known = names(reading, tracker, [*created, *(row.item_id for row in rows)])
     made = [Touched(tracker, each, known.get(each, f"#{each}"), "created") for each in created]
     changed = [
-        Touched(tracker, row.item_id, known.get(row.item_id, f"#{row.item_id}"), "changed", fields)
+        Touched(tracker, row.item_id, known.get(row.item_id, f"#{row.item_id}"), what or "changed", fields)
         for row in rows
-        if (fields := field_changes(reading, tracker, row.diff)) or "deleted_cs" in row.diff
+        for what in (locking(row.diff),)
+        if (fields := field_changes(reading, tracker, row.diff)) or what or "deleted_cs" in row.diff
     ]
     return made + changed + [Touched(tracker, each, f"#{each}", "trashed") for each in trashed]
 

@@ -16,6 +16,7 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.conversion.place import SWAPPED_AT
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.items.lock import LOCK
 from tracker.core.items.rows import side_from_json
 from tracker.errors import Unknown
 
@@ -39,7 +40,7 @@ class Entry:
 
     change_set: ChangeSetInfo
     version: int
-    action: str  # created, changed, trashed, restored
+    action: str  # created, changed, trashed, restored, locked, unlocked
     fields: tuple[FieldChange, ...] = ()
 
 
@@ -91,7 +92,16 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
     return [entry for entry in entries if entry.action != "changed" or entry.fields]
 
 
+def locking(diff: Mapping[str, Any]) -> str:
+    """Return `locked` or `unlocked` where a revision did that; such a one does nothing else."""
+    if LOCK.name not in diff:
+        return ""
+    return "unlocked" if diff[LOCK.name][1] is None else "locked"
+
+
 def _action(diff: Mapping[str, Any]) -> str:
+    if what := locking(diff):
+        return what
     return "restored" if "deleted_cs" in diff and diff["deleted_cs"][1] is None else "changed"
 
 

@@ -191,6 +191,8 @@ def needed_ids(
 ) -> set[int]:
     """Return the ids of new items that items cannot be without which stay: live ones that `cs` did not make.
 
+    A locked item keeps its links, so it is not without what it links to.
+
     :param left: new items that stay for other reasons; what they need stays, too.
     """
     needed: set[int] = set()
@@ -208,9 +210,9 @@ def _targets_of_staying(
     candidates = select(table.c.id).where(made, clauses.as_system(tracker))
     found: set[int] = set()
     for other, each in links_to(change, tracker):
-        if not needs_target(each):
-            continue
         stays = linking_items(other, each, candidates)
+        if not needs_target(each):
+            stays = and_(stays, other.table.c.locked_cs.is_not(None))
         if other.id == tracker.id:
             going = and_(other.table.c.created_cs == cs, other.table.c.id.not_in(staying))
             stays = and_(stays, ~going)

@@ -24,10 +24,12 @@ from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.changes import obstacles
+from tracker.core.changes.locking import locks, name_locks, undo_locks
 from tracker.core.changes.obstacles import Between, Conflict, revisions_of
 from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import reindex
+from tracker.core.items.lock import LOCK
 from tracker.core.items.rows import names_column, side_from_json, side_json, stored_json
 from tracker.core.items.trash import hold, restore_where, trash_where
 from tracker.core.items.unique import already_used
@@ -71,6 +73,7 @@ def undo_creations(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     hold(change, tracker, made)
     allowed = clauses.where(change, "trash", tracker, form="set")
     conflicts = _listed(change, tracker, and_(made, not_(allowed)), "you may not move it to the trash")
+    conflicts = name_locks(change, tracker, conflicts)
     later = exists(
         select(revision.c.version).where(
             revision.c.tracker_id == tracker.id,
@@ -106,8 +109,13 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     table = tracker.table
     here = and_(revisions_of(tracker, cs, between), not_(_restores(change)))
     columns = _columns_in(change, here)
+    turned: list[Conflict] = []
+    if LOCK.name in columns:
+        turned = undo_locks(change, tracker, cs, between=between)
+        columns.remove(LOCK.name)
+        here = and_(here, not_(locks(change)))
     if not columns:
-        return []
+        return turned
     hold(change, tracker, table.c.id.in_(select(revision.c.item_id).where(here)))
     own = obstacles.is_own(change, cs)
     blocked = obstacles.blocked_columns(change, tracker, columns, own=own)
@@ -131,7 +139,8 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
             raise already_used(tracker, error) from error
         change.counts[tracker.id].changed += swapped
         reindex(change, tracker, set(columns))
-    return [conflict for row in rest for conflict in _undo_fields(change, tracker, row, own=own)]
+    fields = [conflict for row in rest for conflict in _undo_fields(change, tracker, row, own=own)]
+    return [*turned, *name_locks(change, tracker, fields)]
 
 
 def _untouched(
@@ -269,7 +278,7 @@ def _has_net_effect(change: ChangeSet, tracker: Tracker, item_id: int, cs: int) 
         for name, (old, new) in row.diff.items():
             first.setdefault(name, old)
             last[name] = new
-    return any(first[name] != last[name] for name in first if name != "deleted_cs")
+    return any(first[name] != last[name] for name in first if name not in ("deleted_cs", LOCK.name))
 
 
 # -- what stands in the way -------------------------------------------------------------------

@@ -186,7 +186,7 @@ def _may_undo(reading: Reading, info: ChangeSetInfo) -> bool:
         select(table.c.tracker_id).where(table.c.change_set_id == info.id, tables.counted)
     ).scalars()
     known = trackers(reading).by_id
-    actions = ("change", "trash", "restore")
+    actions = ("change", "trash", "restore", "lock")
     return any(mine.may(action, known[each]) for each in touched if each in known for action in actions)
 
 

@@ -34,7 +34,7 @@ def check_past(look: Look, reading: Reading, tracker: Tracker, rows: Sequence[An
         .order_by(revision.item_id, revision.version)
     )
     met = {row.created_cs for row in rows} | {row.changed_cs for row in rows}
-    met |= {row.deleted_cs for row in rows} - {None}
+    met |= ({row.deleted_cs for row in rows} | {row.locked_cs for row in rows}) - {None}
     walk = _Walk(look, tracker, {row.id: row for row in rows})
     found = reading.execute(
         asked.execution_options(yield_per=AT_ONCE), given(reading, [row.id for row in rows])
@@ -93,7 +93,7 @@ class _Walk:
         for name, value in last.items():
             if name in self._storages:
                 held = self._storages[name].to_json(row._mapping[name])
-            elif name in ("owner_id", "group_id"):
+            elif name in ("locked_cs", "owner_id", "group_id"):
                 held = row._mapping[name]
             else:
                 field = self.tracker.by_column.get(name)

@@ -23,7 +23,17 @@ from tracker.fields.registry import TypeRegistry
 from tracker.fields.storage import PlainText, Storage, Stored
 from tracker.i18n import PLAIN, Message, Reader, _
 
-SYSTEM_COLUMNS = ("id", "uid", "version", "created_cs", "changed_cs", "deleted_cs", "owner_id", "group_id")
+SYSTEM_COLUMNS = (
+    "id",
+    "uid",
+    "version",
+    "created_cs",
+    "changed_cs",
+    "deleted_cs",
+    "locked_cs",
+    "owner_id",
+    "group_id",
+)
 
 
 @dataclass(frozen=True)

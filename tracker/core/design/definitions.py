@@ -19,6 +19,7 @@ ACTIONS = (
     "change",
     "trash",
     "restore",
+    "lock",
     "delete",
     "export",
     "import",

@@ -38,9 +38,16 @@ def chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str
     )
 
 
-def count_chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str) -> int:
-    """Return how many items a bulk action would touch: the preview of it."""
+def count_chosen(
+    reading: Reading, tracker: Tracker, selection: Selection, action: str, *, locked: bool = False
+) -> int:
+    """Return how many items a bulk action would touch: the preview of it.
+
+    :param locked: count only those that are locked.
+    """
     clause = chosen(reading, tracker, selection, action)
+    if locked:
+        clause = and_(clause, tracker.table.c.locked_cs.is_not(None))
     return int(reading.execute(select(func.count()).select_from(tracker.table).where(clause)).scalar_one())
 
 

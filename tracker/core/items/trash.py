@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import READ, require, rights
+from tracker.core.ask.page import get_item
 from tracker.core.ask.query import Query, open_to
 from tracker.core.ask.rows import RowReader
 from tracker.core.base import tables
@@ -31,8 +32,9 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
 
     Links to them are cleared where they may be empty, in the same change set, so that undo is exact.
 
-    :raises Refused: an item outside the selection needs one of them.
+    :raises Refused: an item outside the selection needs one of them, or is locked and links to one.
     :raises Rejected: a plugin wants one of them to stay; nothing is trashed.
+    :raises Locked: a single named item is locked; of several, locked ones stay.
     :raises NotFound: a single named item is not there for the actor.
     """
     tracker = judge.current(change, tracker)
@@ -46,6 +48,7 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
         trashed += trash_where(change, tracker, part, leaving=clause)
         confirm(change, tracker, "trash", asked)
     if not trashed and not isinstance(selection, Query) and len(selection) == 1:
+        get_item(change, tracker, selection[0], fields=(), action="trash")  # says why not
         raise NotFound(tracker.title_one, selection[0])
     return trashed
 
@@ -101,8 +104,9 @@ def _let_go(
                 linking = and_(linking, table.c.id.not_in(select(table.c.id).where(leaving).correlate(None)))
             _refuse_if_needed(change, tracker, other, field, linking=linking)
             continue
-        # Who saves one of them now is waited for, and seen as it is then.
+        # Who saves one of them now, or locks it, is waited for, and seen as it is then.
         hold(change, other, linking)
+        _refuse_if_locked(change, tracker, other, field, linking=linking)
         if field.many:
             remove_elements(change, other, field, gone)
         else:
@@ -132,6 +136,32 @@ def _refuse_if_needed(
             " Link them to another, or move them to the trash, first.",
             n=seen,
             other=other.title,
+            title=tracker.title_one,
+            label=field.label,
+        )
+    )
+
+
+def _refuse_if_locked(
+    change: ChangeSet, tracker: Tracker, other: Tracker, field: BoundField, *, linking: ColumnElement[bool]
+) -> None:
+    """Refuse when a locked item would lose its link; the sentence names what the actor may view."""
+    table = other.table
+    holding = select(table.c.id).where(linking, table.c.locked_cs.is_not(None)).order_by(table.c.id).limit(1)
+    if change.execute(holding).first() is None:
+        return
+    item_id = None
+    if rights(change).level(field) >= READ and not field.definition.retired:
+        item_id = change.execute(holding.where(clauses.where(change, "view", other, form="set"))).scalar()
+    if item_id is None:
+        raise Refused(
+            _("A locked item links to this %(title)s, so it cannot go to the trash.", title=tracker.title_one)
+        )
+    raise Refused(
+        _(
+            "%(other)s #%(id)s is locked and links to this %(title)s by “%(label)s”: unlock it first.",
+            other=other.title_one,
+            id=item_id,
             title=tracker.title_one,
             label=field.label,
         )

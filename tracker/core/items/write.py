@@ -15,6 +15,7 @@ from tracker.core.access.rights import require, require_fields, rights
 from tracker.core.ask import search
 from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
+from tracker.core.ask.locks import locked
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base import tables
@@ -119,6 +120,7 @@ def change_item(
     :raises Invalid: with the sentences of every field that refused.
     :raises Forbidden: the actor may not change this item, or one of these fields, or not place it there.
     :raises NotFound: no such item among those the actor may view.
+    :raises Locked: it is locked, for whoever would change it.
     :raises Stale: someone saved the item after `version` was read.
     """
     tracker = judge.current(change, tracker)
@@ -126,6 +128,8 @@ def change_item(
     require_fields(change, tracker, set(values))
     stored = [each for each in tracker.fields.values() if not each.computed]
     old = get_item(change, tracker, item_id, fields=stored, masking=False)
+    if lock := locked(change, old):
+        raise lock
     if version is not None and old.version != version:
         raise Stale(tracker.title_one, item_id, sent=version)
     if placing is not None and not _may_place(change, placing, old):
@@ -272,11 +276,13 @@ def record_many(
 
 
 def refusal(change: ChangeSet, tracker: Tracker, item_id: int, version: int) -> Exception:
-    """Return why an update touched no row: not there, not allowed, or saved by someone else."""
+    """Return why an update touched no row: not there, not allowed, locked, or saved by someone else."""
     try:
         now = get_item(change, tracker, item_id, fields=())
     except NotFound as error:
         return error
+    if lock := locked(change, now):
+        return lock
     if now.version != version:
         return Stale(tracker.title_one, item_id, sent=version)
     return Forbidden("change", f"{tracker.title_one} #{item_id}")

@@ -157,20 +157,20 @@ def _demo_change_sets(reading: Reading, name: str) -> list[int]:
 
 
 def _made_by(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> set[int]:
-    """Return the live items that these change sets created."""
+    """Return the live items that these change sets created, without those that are locked."""
     table = tracker.table
-    made = and_(table.c.created_cs.in_(ids), table.c.deleted_cs.is_(None), clauses.as_system(tracker))
-    return set(reading.execute(select(table.c.id).where(made)).scalars())
+    made = and_(table.c.created_cs.in_(ids), table.c.deleted_cs.is_(None), table.c.locked_cs.is_(None))
+    found = select(table.c.id).where(made, clauses.as_system(tracker))
+    return set(reading.execute(found).scalars())
 
 
 def _leave_needed(reading: Reading, made: dict[int, set[int]], ids: Sequence[int]) -> None:
-    """Leave out the items that others cannot be without, and what these need in turn."""
+    """Leave out the items that others cannot be without, and what these need in turn; locked ones keep all links."""
     known = trackers(reading).by_id
     links = [
         (tracker_id, other, field)
         for tracker_id in made
         for other, field in links_to(reading, known[tracker_id])
-        if needs_target(field)
     ]
     pairs = []
     for tracker_id, other, field in links:
@@ -187,9 +187,11 @@ def _leave_needed(reading: Reading, made: dict[int, set[int]], ids: Sequence[int
 def _linked(
     reading: Reading, other: Tracker, field: BoundField, *, targets: Select[tuple[int]]
 ) -> list[tuple[int, int]]:
-    """Return (item, target) of the links of live items to these targets."""
+    """Return (item, target) of the links of live items to these targets, that they do not let go of."""
     table = other.table
     live = and_(table.c.deleted_cs.is_(None), clauses.as_system(other))
+    if not needs_target(field):
+        live = and_(live, table.c.locked_cs.is_not(None))
     column: ColumnElement[int] = (field.side if field.many else table).c[field.main.name]
     statement = select(table.c.id.label("item"), column.label("target")).where(live, column.in_(targets))
     if field.many:

@@ -25,6 +25,7 @@ ACTIONS = (
     ("change", "Change"),
     ("trash", "Move to trash"),
     ("restore", "Put back"),
+    ("lock", "Lock"),
     ("bulk", "Change many"),
     ("import", "Import"),
     ("export", "Export"),

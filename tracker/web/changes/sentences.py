@@ -12,7 +12,7 @@ from tracker.core.changes.contents import Touched, contents
 from tracker.core.changes.history import Summary
 from tracker.core.design.bound import Tracker
 from tracker.core.design.store import trackers
-from tracker.errors import Forbidden, NotFound
+from tracker.errors import Forbidden, Locked, NotFound
 from tracker.i18n import Message, Reader, _
 from tracker.web import words
 
@@ -66,6 +66,7 @@ def line(reading: Reading, summary: Summary) -> Line:
 
 
 BACK = {"created": "trash", "changed": "change", "trashed": "restore", "restored": "trash"}
+BACK |= dict.fromkeys(("locked", "unlocked"), "lock")
 
 
 def may_take_back(
@@ -92,7 +93,7 @@ def _may(reading: Reading, each: Touched) -> bool:
         return True
     try:
         get_item(reading, each.tracker, each.item_id, fields=(), action=BACK[each.action])
-    except (Forbidden, NotFound):
+    except (Forbidden, Locked, NotFound):
         return False
     return True
 
@@ -112,7 +113,8 @@ def _what(reading: Reading, summary: Summary) -> tuple[Touched | None, str]:
     counts: dict[str, Counts] = {}
     for each in seen:
         so_far = counts.setdefault(each.tracker.key, Counts())
-        setattr(so_far, each.action, getattr(so_far, each.action) + 1)
+        counted = "changed" if each.action in ("locked", "unlocked") else each.action
+        setattr(so_far, counted, getattr(so_far, counted) + 1)
     return None, _about_counts(reading, Summary(summary.info, counts))
 
 
@@ -137,6 +139,8 @@ def _about_one(item: Touched) -> str:
         return "added"
     if item.action == "trashed":
         return f"moved one of {item.tracker.title} to the trash"
+    if item.action in ("locked", "unlocked"):
+        return item.action
     labels = [each.field.label if each.field else str(PLACED.get(each.key, each.key)) for each in item.fields]
     return (
         f"changed {', '.join(labels[:3])}{' and more' if len(labels) > 3 else ''} of"

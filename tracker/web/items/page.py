@@ -216,7 +216,7 @@ def _possible(reading: Reading, tracker: Tracker, item: Item) -> frozenset[str]:
     mine = rights(reading)
     if item.deleted_cs is not None:
         return frozenset({"restore"} if mine.may("restore", tracker) else ())
-    found = {action for action in ("change", "trash") if allowed(reading, tracker, item.id, action)}
+    found = {action for action in ("change", "trash", "lock") if allowed(reading, tracker, item.id, action)}
     return frozenset(found | ({"create"} if mine.may("create", tracker) else set()))
 
 

@@ -27,8 +27,21 @@ KINDS = {
     "demo": "Demo data",
     "profile": "Profile",
 }
-ACTIONS = {"created": "added this", "trashed": "moved this to the trash", "restored": "put this back"}
-MARKS = {"created": "circle-plus", "trashed": "trash", "restored": "arrow-back-up", "changed": "pencil"}
+ACTIONS = {
+    "created": "added this",
+    "trashed": "moved this to the trash",
+    "restored": "put this back",
+    "locked": "locked this",
+    "unlocked": "unlocked this",
+}
+MARKS = {
+    "created": "circle-plus",
+    "trashed": "trash",
+    "restored": "arrow-back-up",
+    "changed": "pencil",
+    "locked": "lock",
+    "unlocked": "lock-open",
+}
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from flask import g, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.core.access.rights import require, visible_tracker
+from tracker.core.ask.locks import lock_of
 from tracker.core.ask.page import get_item
-from tracker.core.base.transaction import Reading
+from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.changes.history import as_of, change_set_infos
 from tracker.core.design.bound import MASK, Tracker
+from tracker.core.items.lock import lock_items, unlock_items
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Invalid, Refused, Unknown
-from tracker.i18n import _
+from tracker.i18n import Message, _
 from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
 from tracker.web.forms.typed import line
 from tracker.web.items import ITEM, attached, bp, editing, revealing
-from tracker.web.items.page import item_page, panels
+from tracker.web.items.page import ItemPage, item_page, panels
 from tracker.web.items.past import day_of, days, end_of
 from tracker.web.items.related import NEWEST, Related, filled, related
 from tracker.web.showing import is_partial, to_item, to_tracker
@@ -62,9 +65,10 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
         tab=filled(reading, chosen, item) if chosen else None,
         first=None if chosen else _newest(reading, tabs, page.item.deleted_cs, item=item),
         panels=panels(reading, tracker, item),
-        last=days(reading, tracker, item_id, limit=LAST, may="change" in page.may),
-        history=days(reading, tracker, item_id, may="change" in page.may) if open_history else None,
+        last=days(reading, tracker, item_id, limit=LAST, may=_may_undo(page)),
+        history=days(reading, tracker, item_id, may=_may_undo(page)) if open_history else None,
         trashed=trashed,
+        lock=lock_of(reading, item),
         mask=MASK,
     )
 
@@ -84,7 +88,7 @@ def history(name: str, item_id: int) -> ResponseReturnValue:
     item = get_item(reading, tracker, item_id, trash=True)
     page = item_page(reading, tracker, item)
     template = "items/_drawer.html" if is_partial() else "items/history.html"
-    found = days(reading, tracker, item_id, may="change" in page.may)
+    found = days(reading, tracker, item_id, may=_may_undo(page))
     return render_template(template, page=page, history=found, drawer=is_partial())
 
 
@@ -101,6 +105,33 @@ def trash(name: str, item_id: int) -> ResponseReturnValue:
         return _refused(name, item_id, str(error))
     toast(_("%(title)s moved to the trash.", title=title), undo=done)
     return redirect(to_tracker(name), 303)
+
+
+def _may_undo(page: ItemPage) -> bool:
+    return not page.may.isdisjoint({"change", "lock"})
+
+
+@bp.post(f"{ITEM}/lock")
+def lock(name: str, item_id: int) -> ResponseReturnValue:
+    """Lock an item: from now on nobody changes it."""
+    return _locking(name, item_id, lock_items, _("%(title)s locked."))
+
+
+@bp.post(f"{ITEM}/unlock")
+def unlock(name: str, item_id: int) -> ResponseReturnValue:
+    """Unlock an item."""
+    return _locking(name, item_id, unlock_items, _("%(title)s unlocked."))
+
+
+def _locking(
+    name: str, item_id: int, do: Callable[[ChangeSet, Tracker, list[int]], int], said: Message
+) -> ResponseReturnValue:
+    tracker = visible_tracker(g.reading(), name)
+    title = _title(g.reading(), tracker, item_id)
+    with changing() as change:
+        done = change.id if do(change, tracker, [item_id]) else None
+    toast(Message(said.template, title=title), undo=done)
+    return redirect(to_item(name, item_id), 303)
 
 
 @bp.post(f"{ITEM}/restore")
