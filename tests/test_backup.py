@@ -23,6 +23,7 @@ from tracker.core.conversion import run
 from tracker.core.conversion.retyping import Retyping
 from tracker.core.items.files import keep, land
 from tracker.core.items.jobs import rebuild_search
+from tracker.core.items.lock import lock_items
 from tracker.core.items.trash import trash_items
 from tracker.core.items.write import create_item
 from tracker.errors import Forbidden, Invalid, Refused
@@ -66,6 +67,7 @@ def full(ground: Ground) -> Ground:
         made = create_item(change, tracker, {"name": "Cleo", "photo": keep(change, landed)})
     with ground.workspace.change(SYSTEM, door="engine") as change:
         trash_items(change, ground.tracker("person"), [made])
+        lock_items(change, ground.tracker("person"), [bert])
     ground.configure(replace(ground.design().tracker("gone"), retired=True))
     return ground
 
@@ -117,7 +119,9 @@ def test_a_backup_comes_back_as_the_identical_state_on_either_database(full, emp
         rebuild_search(workspace, there.design().tracker(tracker).id)
     with workspace.read(SYSTEM) as reading:
         found = page(reading, Query("person", text="ada", sort=("name",))).items
+        locked = page(reading, Query("person", where="name = 'Bert'")).items[0].locked_cs
     assert [item.values["name"] for item in found] == ["Ada L."]
+    assert locked is not None
     # What follows goes on from there: ids, numbers, unique values, undo of what was done before.
     new = there.create("person", name="Dora", code="d")
     assert new == 4

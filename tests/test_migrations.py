@@ -68,6 +68,22 @@ def test_upgrade_runs_once_and_is_quiet_afterwards(database_url):
     database.close()
 
 
+def test_tables_of_items_that_are_there_can_be_locked_after_an_upgrade(database_url):
+    database = Database(database_url)
+    with database.writing() as connection:
+        migrations.migrate(connection, "0002")
+        for table in ("t_1 (id integer)", "t_20 (id integer)", "t_x (id integer)"):
+            connection.execute(text(f"CREATE TABLE {table}"))
+    migrations.upgrade(database)
+    with database.reading() as connection:
+        looking = inspect(connection)
+        columns = {
+            name: [each["name"] for each in looking.get_columns(name)] for name in ("t_1", "t_20", "t_x")
+        }
+    database.close()
+    assert columns == {"t_1": ["id", "locked_cs"], "t_20": ["id", "locked_cs"], "t_x": ["id"]}
+
+
 def test_copy_of_an_older_file_is_kept_whole(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'tracker.db'}")
     migrations.upgrade(database)

@@ -14,6 +14,7 @@ from tracker.core.base import tables
 from tracker.core.base.actor import NOBODY, system
 from tracker.core.changes.undo import undo
 from tracker.core.design.store import trackers
+from tracker.core.items.lock import lock_items
 from tracker.core.items.write import change_item, create_item
 from tracker.core.profile.applied import applied_profiles
 from tracker.core.profile.apply import apply
@@ -214,6 +215,15 @@ def test_a_demo_item_that_someone_needs_stays_with_what_it_needs(workspace, club
 
     assert clear_demo(workspace, ADMIN, "club") == 2
     assert count() == {"person": 1, "membership": 1}
+
+
+def test_a_locked_demo_item_stays_with_what_it_links_to(workspace, club, count):
+    load_demo(workspace, club(EVENTS[:-1]))
+    with workspace.change(ADMIN, door="engine") as change:
+        lock_items(change, trackers(change).get("membership"), [1])
+
+    assert clear_demo(workspace, ADMIN, "club") == 0  # one that it needs, and one of a list
+    assert count() == {"person": 2, "membership": 1}
 
 
 def test_demo_data_are_loaded_once_and_can_be_loaded_again_when_cleared(workspace, club, count):

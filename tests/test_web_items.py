@@ -136,6 +136,10 @@ def test_a_locked_item_says_by_whom_and_offers_only_the_way_back(staff, admin, w
         for answer in (browser.get(f"{at}/edit"), browser.post(f"{at}/trash")):
             assert answer.status_code == 409
             assert "It is locked by Amélie Fontaine since" in unescape(answer.text)
+    typed = staff.post(at, {"v.name": "Marta Nowak", "version": "1"})
+    assert (typed.status_code, "It is locked by Amélie" in typed.text) == (409, True)
+    assert 'value="Marta Nowak"' in typed.text
+    assert values_of(web_ground, marta)["name"] == "Marta Kowalczyk"
     assert "locked this" in text_of(admin.get(f"{at}/history"))
     assert "locked" in text_of(admin.get("/changes"))
     admin.post(f"{at}/unlock")

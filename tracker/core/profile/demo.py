@@ -137,7 +137,9 @@ def clear_demo(workspace: Workspace, actor: Actor, name: str) -> int:
         _leave_needed(change, made, ids)
         cleared = 0
         for tracker in users_first(change, among):
-            clause = and_(tracker.table.c.id.in_(sorted(made[tracker.id])), clauses.as_system(tracker))
+            table = tracker.table
+            here = and_(table.c.id.in_(sorted(made[tracker.id])), table.c.locked_cs.is_(None))
+            clause = and_(here, clauses.as_system(tracker))
             cleared += trash_where(change, tracker, clause) if made[tracker.id] else 0
         save_demo(change, name, None)
         return cleared

@@ -16,7 +16,7 @@ from tracker.core.items.duplicate import duplicated
 from tracker.core.items.files import LARGEST, Landed, keep
 from tracker.core.items.trash import restore_items
 from tracker.core.items.write import change_item, create_item
-from tracker.errors import Forbidden, Invalid, NotFound, Rejected, Stale, TrackerError, Unknown
+from tracker.errors import Forbidden, Invalid, Locked, NotFound, Rejected, Stale, TrackerError, Unknown
 from tracker.i18n import Message, _
 from tracker.web.asking import body, changing
 from tracker.web.forms.because import asked_by
@@ -65,10 +65,14 @@ def create(name: str) -> ResponseReturnValue:
 
 @bp.get(f"{ITEM}/edit")
 def edit(name: str, item_id: int) -> ResponseReturnValue:
-    """Show the form of an item."""
+    """Show the form of an item; of one that is locked, by whom."""
     reading: Reading = g.reading()
     tracker = visible_tracker(reading, name)
-    form = ItemForm(reading, tracker, item=_changeable(reading, tracker, item_id))
+    try:
+        form = ItemForm(reading, tracker, item=_changeable(reading, tracker, item_id))
+    except Locked as error:
+        page = item_page(reading, tracker, get_item(reading, tracker, item_id))
+        return render_template("items/refused.html", page=page, sentence=str(error)), error.status
     return _form_page(form, title=_title(reading, form))
 
 
@@ -83,6 +87,12 @@ def save(name: str, item_id: int) -> ResponseReturnValue:
         return _saved(visible_tracker(g.reading(), name), item_id)
     except (Forbidden, NotFound) as error:
         return _lost(name, error)
+    except Locked as error:  # meanwhile: what was typed comes back
+        reading: Reading = g.reading()
+        tracker = visible_tracker(reading, name)
+        item = get_item(reading, tracker, item_id)
+        form = ItemForm(reading, tracker, item=item, formdata=request.form, files=request.files)
+        return _refused(form, error, title=_title(reading, form))
 
 
 def _saved(tracker: Tracker, item_id: int) -> ResponseReturnValue:
