@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from tracker.core.ask.page import count, page
 from tracker.core.ask.query import Query
 from tracker.core.changes.trial import act, preview
 from tracker.core.changes.undo import undo
+from tracker.core.design.definitions import RuleDef
 
 PERSON = tracker_def(
     "person",
@@ -103,6 +105,30 @@ def test_a_refusal_is_a_sentence_of_the_preview(office: Ground):
     assert (seen.n, seen.examples) == (0, [])
     with office.workspace.read(SYSTEM) as reading:
         assert count(reading, Query("person", where="code = 'K1'")).n == 0
+
+
+def test_what_refuses_is_listed_and_the_others_can_be_changed(office: Ground, tmp_path, monkeypatch):
+    rule = RuleDef(key="linz", check="town != 'Linz' or name = 'Dora'", message="Linz is for Dora.")
+    office.configure(replace(office.design().tracker("person"), rules=(rule,)))
+    before = state(office)
+    tracker, values = office.tracker("person"), {"town": "Linz"}
+    seen = preview(office.workspace, SYSTEM, tracker, Query("person"), deed="change", values=values)
+    assert (seen.n, seen.others, seen.refusing) == (0, 0, 3)
+    assert [(each.name, each.sentence) for each in seen.refused][:1] == [("Anna", "Linz is for Dora.")]
+    values = {"code": "K1"}  # the first takes it
+    seen = preview(office.workspace, SYSTEM, tracker, Query("person"), deed="change", values=values)
+    assert (seen.n, seen.others, seen.refusing) == (0, 1, 3)
+    assert state(office) == before
+
+    monkeypatch.setenv("TRACKER_HOME", str(tmp_path / "home"))
+    url = office.workspace.database.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("TRACKER_DATABASE_URL", url)
+    asked = ("item", "change", "person", "--where", "true", "--set", "code=K1", "--yes")
+    refused, done = (CliRunner().invoke(cli, [*asked, *more]).output for more in ((), ("--others",)))
+    assert "#2 Bert: " in refused
+    assert "Nothing can be done" in refused
+    assert "1 changed." in done
+    assert [row[1] for row in state(office)] == [2, 1, 1, 1]
 
 
 def test_the_command_previews_asks_and_can_be_undone(office: Ground, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from ground import field, group, tracker_def
 from werkzeug.datastructures import MultiDict
 
-from tracker.core.design.definitions import ViewDef
+from tracker.core.design.definitions import RuleDef, ViewDef
 from tracker.web.lists.state import State, read_state
 
 
@@ -288,6 +288,19 @@ def test_a_refused_value_for_many_changes_nothing_and_stays_typed(staff):
     assert refused.status_code == 422
     assert "Nothing is changed yet." in refused.text
     assert 'value="old"' in refused.text
+
+
+def test_what_refuses_is_listed_and_the_others_are_changed_on_demand(staff, web_ground):
+    rule = RuleDef(key="first", check="town != 'Wien' or id > 1", message="Not the first.")
+    web_ground.configure(replace(web_ground.design().tracker("person"), rules=(rule,)))
+    chosen = {"do": "change", "id": ["1", "2", "3"], "field": "town", "value": "Wien"}
+    for sure in ("look", "1"):
+        refused = staff.post("/t/person/picked", chosen | {"sure": sure})
+        assert refused.status_code == 422
+        assert "Not the first." in text(refused).partition("What refuses")[2]
+        assert "Change the other 2 people" in text(refused)
+    assert staff.post("/t/person/picked", chosen | {"sure": "others"}).status_code == 303
+    assert len(names(staff.get("/t/person?town__is=Wien"))) == 2
 
 
 def test_all_of_a_list_are_changed_by_its_conditions(staff):

@@ -64,12 +64,14 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="FIELD=VALUE",
     help="The value; empty takes it away.",
 )
+@click.option("--others", is_flag=True, help="When some items refuse, change the others.")
 @_options
 @pass_cli
 def change(cli: Cli, /, tracker: str, given: Sequence[str], **options: Any) -> None:
     """Give the items of TRACKER for which EXPR holds the same values, after a preview and a question.
 
-    All of it is one change set, which `tracker undo` takes back. When one item refuses, nothing is changed.
+    All of it is one change set, which `tracker undo` takes back. When one item refuses, nothing is changed,
+    unless --others is said.
     """
     _do(cli, tracker, "change", _judged(cli, tracker, given), options=options)
 
@@ -193,14 +195,15 @@ def _do(
     if not options["as_json"]:
         with cli.workspace.read(cli.actor) as reading:
             click.echo("\n".join(_told(reading, trial, deed)))
-    if trial.refusal:
+    others = bool(options.get("others") and trial.others)
+    if trial.refusal and not others:
         raise click.ClickException(f"Nothing can be done: {trial.refusal}")
-    if options["dry_run"] or not trial.n:
+    if options["dry_run"] or not (trial.n or others):
         return
     if not options["yes"]:
         click.confirm("Go on?", abort=True, err=True)
     with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
-        n = act(done, tracker, query, deed=deed, values=values)
+        n = act(done, tracker, query, deed=deed, values=values, refused={} if others else None)
         number = done.id if n else None
     if options["as_json"]:
         echo_json({"change_set": number, "n": n})
@@ -218,6 +221,13 @@ def _told(reading: Reading, trial: Trial, deed: Deed) -> list[str]:
         lines.append(f"{trial.locked:,} are left as they are: they are locked.")
     if trial.closed:
         lines.append(f"{trial.closed:,} are left as they are: you may view them, but not do this to them.")
+    if trial.refused:
+        lines.append(f"{trial.refusing:,} refuse:")
+        lines += [f"  #{each.item_id} {each.name}: {each.sentence}" for each in trial.refused]
+        if trial.refusing > len(trial.refused):
+            lines.append(f"  … and {trial.refusing - len(trial.refused):,} more")
+    if trial.others:
+        lines.append(f"{trial.others:,} others would be changed with --others.")
     return lines + [line for each in trial.examples for line in _example(reading, each)]
 
 
@@ -251,4 +261,5 @@ def _as_json(trial: Trial) -> dict[str, Any]:
         }
         for each in trial.examples
     ]
-    return {**vars(trial), "examples": examples}
+    refused = [vars(each) for each in trial.refused]
+    return {**vars(trial), "refused": refused, "examples": examples}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracker.core.access.clauses import LOCKED_OUT
+from tracker.core.ask.names import names
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.base.workspace import Workspace
@@ -19,8 +20,18 @@ from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Invalid, Refused
 
 EXAMPLES = 5
+MOST_REFUSED = 20
 Deed = Literal["change", "trash", "restore", "lock", "unlock"]
 RIGHTS: dict[Deed, str] = {"unlock": "lock"}  # what a deed asks for, where that has another name
+
+
+@dataclass(frozen=True)
+class RefusedItem:
+    """An item that refuses, and why."""
+
+    item_id: int
+    name: str
+    sentence: str
 
 
 @dataclass
@@ -33,22 +44,32 @@ class Trial:
     locked: int = 0  # nobody may do this to, for they are locked
     closed: int = 0  # the actor may view, but not do this to
     refusal: str = ""  # why nothing at all would be done
+    others: int = 0  # of a change that is refused: how many could be changed without those that refuse
+    refusing: int = 0  # how many refuse
+    refused: list[RefusedItem] = field(default_factory=list)  # the first of them
     examples: list[Touched] = field(default_factory=list)  # with the values before and after
 
 
 def act(
-    change: ChangeSet, tracker: Tracker, selection: Selection, *, deed: Deed, values: Mapping[str, Any]
+    change: ChangeSet,
+    tracker: Tracker,
+    selection: Selection,
+    *,
+    deed: Deed,
+    values: Mapping[str, Any],
+    refused: dict[int, str] | None = None,
 ) -> int:
     """Do something to all items of a selection on which the actor may do it; return how many.
 
     Those that are locked are neither changed nor trashed.
 
     :param values: of a change: judged values by field key.
+    :param refused: of a change: takes the sentences of items that refuse; the others are changed.
     :raises Invalid: an item refuses; nothing is done.
     :raises Refused: others need one that would go to the trash; nothing is done.
     """
     deeds: Mapping[Deed, Callable[[], int]] = {
-        "change": lambda: change_items(change, tracker, selection, values),
+        "change": lambda: change_items(change, tracker, selection, values, refused=refused),
         "trash": lambda: trash_items(change, tracker, selection),
         "restore": lambda: restore_items(change, tracker, selection),
         "lock": lambda: lock_items(change, tracker, selection),
@@ -79,15 +100,33 @@ def preview(
     trial.closed = trial.of - open_ - trial.locked
     with suppress(_TakenBack), workspace.change(actor, door="engine", kind="bulk", quiet=True) as change:
         try:
-            trial.n = act(change, tracker, selection, deed=deed, values=values)
+            with change.attempt():
+                trial.n = act(change, tracker, selection, deed=deed, values=values)
         except (Invalid, Refused) as error:
             trial.refusal = str(error)
+            if deed == "change":
+                _try_others(change, trial, tracker, selection, values=values)
         else:
             trial.same = open_ - trial.n if deed in ("change", "lock", "unlock") else 0
             if change.written:
                 trial.examples = contents_in(change, tracker, change.id, EXAMPLES)[:EXAMPLES]
         raise _TakenBack
     return trial
+
+
+def _try_others(
+    change: ChangeSet, trial: Trial, tracker: Tracker, selection: Selection, *, values: Mapping[str, Any]
+) -> None:
+    """Find out which items refuse, and how many would be changed without them."""
+    refused: dict[int, str] = {}
+    with suppress(Invalid), change.attempt():  # what no item at all can have
+        trial.others = change_items(change, tracker, selection, values, refused=refused)
+        trial.refusing = len(refused)
+        first = dict(list(refused.items())[:MOST_REFUSED])
+        known = names(change, tracker, list(first))
+        trial.refused = [
+            RefusedItem(each, known.get(each, f"#{each}"), sentence) for each, sentence in first.items()
+        ]
 
 
 class _TakenBack(Exception):

@@ -19,6 +19,7 @@ from tracker.core.items.batches import batches
 from tracker.core.items.judge import Refusals
 from tracker.core.items.unique import already_used
 from tracker.core.items.write import change_item
+from tracker.errors import Invalid, Refused
 from tracker.fields.base import FieldType
 from tracker.fields.storage import Stored
 
@@ -51,13 +52,21 @@ def count_chosen(
     return int(reading.execute(select(func.count()).select_from(tracker.table).where(clause)).scalar_one())
 
 
-def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, values: Mapping[str, Any]) -> int:
+def change_items(
+    change: ChangeSet,
+    tracker: Tracker,
+    selection: Selection,
+    values: Mapping[str, Any],
+    *,
+    refused: dict[int, str] | None = None,
+) -> int:
     """Give all items of a selection the same values; return how many changed.
 
     Those that have them already are left alone. One statement a chunk where rules, gates and the field's
     type ask nothing of single items; else one by one.
 
-    :raises Invalid: an item refuses; nothing is changed.
+    :param refused: takes the sentences of items that refuse, by their numbers, and the others are changed.
+    :raises Invalid: an item refuses, and there is no `refused`, or all would; nothing is changed.
     """
     tracker = judge.current(change, tracker)
     require(change, "bulk", tracker)
@@ -69,7 +78,7 @@ def change_items(change: ChangeSet, tracker: Tracker, selection: Selection, valu
     refusals.raise_first()
     clause = chosen(change, tracker, selection, "change")
     if not _set_based(change, tracker, values):
-        return _one_by_one(change, tracker, clause, values)
+        return _one_by_one(change, tracker, clause, values, refused=refused)
     row = {
         physical: stored
         for key, value in values.items()
@@ -98,14 +107,26 @@ def _set_based(change: ChangeSet, tracker: Tracker, values: Mapping[str, Any]) -
 
 
 def _one_by_one(
-    change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool], values: Mapping[str, Any]
+    change: ChangeSet,
+    tracker: Tracker,
+    clause: ColumnElement[bool],
+    values: Mapping[str, Any],
+    *,
+    refused: dict[int, str] | None,
 ) -> int:
     before = change.counts[tracker.id].changed
     for low, high in id_ranges(change, tracker, clause):
         table = tracker.table
         ids = change.execute(select(table.c.id).where(table.c.id.between(low, high), clause)).scalars().all()
         for item_id in ids:
-            change_item(change, tracker, item_id, values=values, version=None)
+            if refused is None:
+                change_item(change, tracker, item_id, values=values, version=None)
+                continue
+            try:
+                with change.attempt():
+                    change_item(change, tracker, item_id, values=values, version=None)
+            except (Invalid, Refused) as error:
+                refused[item_id] = str(error)
     return change.counts[tracker.id].changed - before
 
 

@@ -86,14 +86,17 @@ def _change(tracker: Tracker, selection: Selection) -> ResponseReturnValue:
     offered = [each for each in editable(here, tracker) if _is_settable(each)]
     bound = next((each for each in offered if each.key == request.form.get("field")), None)
     error, told = "", None
-    if bound is not None and request.form.get("sure") in ("1", "look"):
+    sure = request.form.get("sure")
+    if bound is not None and sure in ("1", "look", "others"):
+        values = None
         try:
             values = _typed(tracker, bound)
-            if request.form["sure"] == "1":
-                return _apply(tracker, selection, bound, values=values)
+            if sure != "look":
+                return _apply(tracker, selection, bound, values=values, others=sure == "others")
             told = _tried(tracker, selection, values)
             error = told.trial.refusal
         except Invalid as refusal:
+            told = _tried(tracker, selection, values) if values is not None else None
             error = " ".join(str(each) for sentences in refusal.fields.values() for each in sentences) or str(
                 refusal
             )
@@ -165,10 +168,10 @@ def _tried(tracker: Tracker, selection: Selection, values: dict[str, Any]) -> To
 
 
 def _apply(
-    tracker: Tracker, selection: Selection, bound: BoundField, *, values: dict[str, Any]
+    tracker: Tracker, selection: Selection, bound: BoundField, *, values: dict[str, Any], others: bool
 ) -> ResponseReturnValue:
     with changing(kind="bulk") as change:
-        n = change_items(change, tracker, selection, values)
+        n = change_items(change, tracker, selection, values, refused={} if others else None)
         done = change.id if n else None
     what = words.counted(n, tracker, g.actor.reader)
     toast(_("%(label)s changed for %(what)s.", label=bound.label, what=what), undo=done)
