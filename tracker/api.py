@@ -36,11 +36,13 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.changes.undo import undo
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.store import trackers
+from tracker.core.items.lock import lock_items, unlock_items
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.core.items.write import Placing, change_item, create_item
 from tracker.errors import (
     Forbidden,
     Invalid,
+    Locked,
     Misconfigured,
     NotFound,
     Refused,
@@ -97,6 +99,7 @@ __all__ = [
     "JobContext",
     "Kind",
     "Length",
+    "Locked",
     "Message",
     "Misconfigured",
     "NotFound",
@@ -139,6 +142,7 @@ __all__ = [
     "get_item",
     "hookimpl",
     "in_the_name_of",
+    "lock_items",
     "matching",
     "names_of_items",
     "names_of_people",
@@ -153,6 +157,7 @@ __all__ = [
     "trackers",
     "trash_items",
     "undo",
+    "unlock_items",
     "visible_tracker",
     "visible_trackers",
     "where_allowed",

@@ -18,7 +18,7 @@ from tracker.errors import Unknown
 
 __all__ = ["as_system", "inserting", "where"]
 
-LOCKED_OUT = ("change", "trash")  # actions that no one may do to a locked item
+LOCKED_OUT = ("change", "trash", "delete")  # actions that no one may do to a locked item
 
 
 def where(
