@@ -15,7 +15,14 @@ import pytest
 # Workspaces, clients and factories live in ground.py, once there is something to make.
 pytest_plugins = [
     name
-    for name in ("ground", "web_ground", "transfer_ground", "vault_ground", "timeline_ground")
+    for name in (
+        "ground",
+        "web_ground",
+        "transfer_ground",
+        "vault_ground",
+        "timeline_ground",
+        "safety_ground",
+    )
     if importlib.util.find_spec(name)
 ]
 

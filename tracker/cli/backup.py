@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from threading import Event
 
 import click
 
@@ -37,18 +38,18 @@ def backup(cli: Cli, file: Path, *, force: bool) -> None:
 def restore(cli: Cli, file: Path) -> None:
     """Fill an empty workspace from FILE, which `tracker backup` wrote: on this database or the other kind.
 
-    The file is checked whole before anything is written; then all goes in, or nothing.
+    The file is checked whole before anything is written; then all goes in, or nothing. The words that lists are
+    searched by are written last; when the command is killed meanwhile, a worker does it.
     """
     from tracker.core.backup.read import restore as read_back
-    from tracker.core.design.store import trackers
-    from tracker.core.items.jobs import rebuild_search
+    from tracker.core.base.worker import Worker
+    from tracker.core.items.jobs import HANDLERS
 
     rows = read_back(cli.workspace, cli.actor, file, report=_report)
-    with cli.workspace.read(cli.system) as reading:
-        known = list(trackers(reading).by_id)
-    for tracker_id in known:
-        _report("words")
-        rebuild_search(cli.workspace, tracker_id)
+    _report("words")
+    worker = Worker(cli.workspace, HANDLERS, stop=Event())
+    while worker.run_next():
+        pass
     _report("")
     click.echo(
         f"Restored {rows:,} rows. Sealed values need the master key of the workspace that was backed up."

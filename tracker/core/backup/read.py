@@ -65,7 +65,7 @@ class _Backup:
 def restore(
     workspace: Workspace, actor: Actor, source: Path, *, report: Callable[[str], None] = lambda _name: None
 ) -> int:
-    """Fill an empty workspace from a backup and return how many rows that were.
+    """Fill an empty workspace from a backup and return how many rows that were; words are written by jobs.
 
     :raises Forbidden: the actor is no administrator.
     :raises Invalid: `backup`, the file is no backup, is damaged, or of a newer Tracker; nothing is changed.
@@ -200,6 +200,7 @@ def _fill(
     change.versions = Versions(row.design, row.grants, row.plugins)
     for tracker in trackers(change).by_id.values():
         ddl.make_indexes(change, tracker)
+        change.queue("search_rebuild", {"tracker": tracker.id})
 
 
 def _empty(change: ChangeSet) -> None:

@@ -39,9 +39,10 @@ def ensure_secret(workspace: Workspace, file: Path) -> None:
 
 
 def _write(file: Path) -> None:
-    """Write a new secret so that it is whole on the disk, or not there."""
+    """Write a new secret so that it is whole on the disk, or not there; a draft of one that was killed goes."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
         stream.write(secrets.token_bytes(SECRET_BYTES))

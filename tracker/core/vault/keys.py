@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import os
+import re
 import secrets
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -146,13 +147,16 @@ class FileKey:
     def succeed(self) -> Path | None:
         """Put the successor in the place of this key, and keep this one under another name; return that.
 
-        None when the key was removed meanwhile. Asked again after a crash, it goes on.
+        None when the key was removed meanwhile. Asked again after a crash, it goes on. What a process that was
+        killed while it wrote a key left beside it, which may be a copy of that key, is removed.
         """
         kept: Path | None = None
         try:
             if self.exists():
                 kept = _kept_as(self.path)
             self.successor.path.replace(self.path)
+            for draft in _drafts_of(self.path):
+                draft.unlink(missing_ok=True)
             _flush_folder(self.path.parent)
         except OSError as error:
             raise _not_written(self.place, error) from error
@@ -261,6 +265,12 @@ def _kept_as(path: Path) -> Path:
                 number += 1
                 continue
         return kept
+
+
+def _drafts_of(path: Path) -> list[Path]:
+    """Return the drafts of a key and of its successor that nobody ended."""
+    draft = re.compile(rf"{re.escape(path.name)}(\.new)?\.[0-9a-f]{{12}}")
+    return [each for each in path.parent.iterdir() if draft.fullmatch(each.name)]
 
 
 def _not_written(place: str, error: OSError) -> Sealed:
