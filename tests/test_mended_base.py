@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from contextlib import closing, suppress
@@ -10,17 +11,18 @@ from threading import Event, Thread, current_thread
 
 import pytest
 from ground import SYSTEM, field, group, tracker_def
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, inspect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from tracker.cli.items import _number
+from tracker.cli.group import sentence
+from tracker.cli.items import number_of
 from tracker.core.access.account import About, person, save_about
 from tracker.core.access.people import set_password
 from tracker.core.ask.page import get_item
 from tracker.core.base import database as database_module
 from tracker.core.base import outbox, tables
 from tracker.core.base.actor import NOBODY
-from tracker.core.base.database import Database, is_busy
+from tracker.core.base.database import Database, is_busy, is_full
 from tracker.core.base.worker import Worker, run_worker
 from tracker.core.design.apply import apply_plan
 from tracker.core.design.difference import difference
@@ -86,6 +88,39 @@ def test_a_server_that_is_away_is_busy():
         pass
 
     assert is_busy(told.value)
+
+
+@pytest.fixture
+def full(web_workspace, monkeypatch):
+    """Give SQLite no page more than it has."""
+    with web_workspace.database.reading() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    web_workspace.database.close()
+    limited = (*database_module._PRAGMAS, f"PRAGMA max_page_count = {pages}")
+    monkeypatch.setattr(database_module, "_PRAGMAS", limited)
+    return web_workspace
+
+
+def test_a_full_disk_is_told_as_what_it_is_and_leaves_nothing_half(full):
+    def write(text):
+        with full.database.writing() as connection:
+            connection.exec_driver_sql("UPDATE sys_setting SET value = value")
+            connection.exec_driver_sql("CREATE TABLE large (text)")
+            connection.exec_driver_sql("INSERT INTO large VALUES (?)", (text,))
+
+    with pytest.raises(DBAPIError) as told:
+        write("x" * 5_000_000)
+
+    assert is_full(told.value)
+    assert not is_busy(told.value)
+    assert sentence(told.value).startswith("The disk is full: make room")
+    with full.database.reading() as connection:
+        assert not inspect(connection).has_table("large")
+
+
+def test_a_file_that_finds_no_room_is_told_in_the_same_words():
+    assert sentence(OSError(errno.ENOSPC, "No space left on device", "x")).startswith("The disk is full")
+    assert not is_full(OSError(errno.ENOENT, "No such file", "x"))
 
 
 def test_a_worker_lives_through_a_busy_moment(busy, web_workspace):
@@ -282,9 +317,9 @@ def test_a_trashed_item_is_not_shown_by_its_uid(workspace, ground):
         trash_items(change, tracker, [gone])
 
     with workspace.read(SYSTEM) as reading:
-        assert _number(reading, tracker, uids[kept]) == kept
+        assert number_of(reading, tracker, uids[kept]) == kept
         with pytest.raises(NotFound, match=uids[gone]):
-            _number(reading, tracker, uids[gone])
+            number_of(reading, tracker, uids[gone])
 
 
 # -- whose account --------------------------------------------------------------------------------

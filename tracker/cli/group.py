@@ -106,6 +106,10 @@ def sentence(error: Exception) -> str:
     if "sqlalchemy" in sys.modules:
         from sqlalchemy.exc import SQLAlchemyError
 
+        from tracker.core.base.database import is_full
+
+        if is_full(error):
+            return "The disk is full: make room, and give the command again. Nothing half-done was kept."
         if isinstance(error, SQLAlchemyError):
             return f"The database refused: {_first_line(getattr(error, 'orig', None) or error)}"
     if isinstance(error, OSError):

@@ -10,7 +10,7 @@ from flask import Flask, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from tracker.core.base.database import is_busy
+from tracker.core.base.database import is_busy, is_full
 from tracker.errors import Sealed, TrackerError
 from tracker.logs import facts, fault
 from tracker.web import identity
@@ -69,7 +69,7 @@ def _pair(answer: ResponseReturnValue) -> tuple[str, int]:
 
 def tell_failure(error: Exception) -> ResponseReturnValue:
     """Answer a fault of ours: a short number for the log, nothing of its inside; the log has no form data."""
-    if is_busy(error):
+    if is_busy(error) or is_full(error):
         return tell_busy(error)
     number = f"{secrets.token_hex(2)}-{secrets.randbelow(90) + 10}"
     log.error("a request failed", extra=facts(number=number, **fault(error)))
@@ -81,9 +81,14 @@ def tell_failure(error: Exception) -> ResponseReturnValue:
 
 
 def tell_busy(error: Exception) -> ResponseReturnValue:
-    """Answer while the database is busy or away: it is no fault, and the same may go well in a moment."""
-    log.warning("the database is busy", extra=facts(**fault(error)))
-    sentence, hint = "The database is busy.", "Go back and try again in a moment."
+    """Answer while the database is busy, away or without room: the same goes well once that is over."""
+    if is_full(error):
+        log.error("the disk is full", extra=facts(**fault(error)))
+        sentence = "The disk is full; nothing was saved."
+        hint = "Go back and try again once whoever runs this Tracker has made room."
+    else:
+        log.warning("the database is busy", extra=facts(**fault(error)))
+        sentence, hint = "The database is busy.", "Go back and try again in a moment."
     try:
         answer = make_response(_answer("tracker/refused.html", 503, sentence=sentence, hint=hint))
     except Exception as second:  # noqa: BLE001 - the page's frame asks the database, too

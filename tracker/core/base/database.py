@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,20 +31,33 @@ _SQLITE_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Away, no connection left, shutting down, a lock not had in time, a transaction that met another.
 _POSTGRES_BUSY = ("08", "53", "57P", "55P03", "40")
 
+_POSTGRES_FULL = "53100"
 _POSTGRES_LIMIT = "54000"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_busy(error: Exception) -> bool:
     """Say whether the database is busy or away, so that the same may go well a moment later."""
     if isinstance(error, NoneFree):
         return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, DBAPIError) or is_full(error):
         return False
     said = error.orig
     if said is None or not hasattr(said, "sqlstate"):
         return str(getattr(said, "sqlite_errorname", "")).startswith(_SQLITE_BUSY)
     state: str | None = said.sqlstate
     return isinstance(error, OperationalError) if state is None else state.startswith(_POSTGRES_BUSY)
+
+
+def is_full(error: Exception) -> bool:
+    """Say whether there is no room on the disk, of the database or of the file that was written."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    said = getattr(error, "orig", None)
+    return (
+        getattr(said, "sqlite_errorname", "") == "SQLITE_FULL"
+        or getattr(said, "sqlstate", "") == _POSTGRES_FULL
+    )
 
 
 def is_too_long(error: BaseException | None) -> bool:
