@@ -52,7 +52,7 @@ class FileMap:
     tracker: str
     file: str = ""  # empty: whichever file is given
     key: str = ""  # field by which a row and an item are the same
-    mode: Mode | None = None  # None: upsert with a key, create without; fill: into empty fields of what is there
+    mode: Mode | None = None  # None: upsert with a key, create without; fill: what is empty there
     columns: Mapping[str, tuple[To, ...]] = field(
         default_factory=dict
     )  # several: the first that leads somewhere
