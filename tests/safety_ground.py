@@ -82,6 +82,14 @@ BAND = (
 # -- the tables of the docs -------------------------------------------------------------------
 
 
+def documented_rows(name: str) -> dict[str, list[str]]:
+    """Return the rows of docs/safety.md's table `name` by their first cells."""
+    table = DOCS.read_text(encoding="utf-8").partition(f"<!-- {name}: written by tests -->")[2]
+    lines = table.partition("<!-- end of ")[0].strip().splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    return {cells[0]: cells for cells in rows}
+
+
 def documented(name: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Fail unless docs/safety.md tells these rows in its table `name`; write them where that is asked for."""
     lines = [heads, ["---"] * len(heads), *rows]

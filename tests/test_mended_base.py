@@ -118,6 +118,15 @@ def test_a_full_disk_is_told_as_what_it_is_and_leaves_nothing_half(full):
         assert not inspect(connection).has_table("large")
 
 
+def test_a_page_says_that_the_disk_is_full(full, admin):
+    form = admin.get("/t/household/new")
+    answer = admin.post("/t/household/new", {"v.name": "Zoe", "v.notes": "long " * 15_000})
+
+    assert form.status_code == 200
+    assert answer.status_code == 503
+    assert "The disk is full; nothing was saved." in answer.text
+
+
 def test_a_file_that_finds_no_room_is_told_in_the_same_words():
     assert sentence(OSError(errno.ENOSPC, "No space left on device", "x")).startswith("The disk is full")
     assert not is_full(OSError(errno.ENOENT, "No such file", "x"))

@@ -109,7 +109,7 @@ def sentence(error: Exception) -> str:
         from tracker.core.base.database import is_full
 
         if is_full(error):
-            return "The disk is full: make room, and give the command again. Nothing half-done was kept."
+            return "The disk is full: make room. What was saved is whole; docs/safety.md says how each command goes on."
         if isinstance(error, SQLAlchemyError):
             return f"The database refused: {_first_line(getattr(error, 'orig', None) or error)}"
     if isinstance(error, OSError):

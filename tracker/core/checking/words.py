@@ -13,6 +13,7 @@ from tracker.core.base.tables import Id
 from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
 from tracker.core.design.bound import Tracker
+from tracker.core.design.marks import MARK
 from tracker.core.design.words import CLASS_BITS, ITEM_BITS, MOST_CLASSES, key_of
 from tracker.core.items.batches import batch
 
@@ -62,7 +63,7 @@ def _not_found(reading: Reading, tracker: Tracker, held: dict[int, str]) -> set[
     """Return the keys of documents that FTS5 does not find by their first and last word."""
     asked = text(
         "SELECT 1 FROM sys_search_words WHERE sys_search_words MATCH :words AND rowid = :key"
-        f" /*engine:{tracker.table_name}*/"
+        f" /*{MARK}:{tracker.table_name}*/"
     )
     lost = set()
     for key, body in held.items():

@@ -36,6 +36,7 @@ class Converter:
         self._refers = bool(field.old.refers or field.new.refers)
         self._plain = Conversion(field.old.type, field.new.type, asked.ways)
         self._known: dict[Any, Converted] = {}
+        self.shares = True  # until a stretch of items holds too many different values to be filled by them
         self.unmade: dict[str, int] = {}  # folded names of what a preview would make
 
     def convert(self, reading: Reading, items: Sequence[Item]) -> list[Converted]:

@@ -170,7 +170,9 @@ def _fill(change: ChangeSet, run: _Run, converter: Converter) -> Place:
     """Fill the next batch and return the place then."""
     field, place = run.field, run.place
     assert place.reached is not None
-    shared = stretch.fill(change, field, converter, place.reached) if stretch.is_shared(field) else None
+    converter.shares = converter.shares and stretch.is_shared(field)
+    shared = stretch.fill(change, field, converter, place.reached) if converter.shares else None
+    converter.shares = shared is not None
     if shared is not None:
         now = replace(place, reached=shared.last if shared.count else None, done=place.done + shared.count)
         now.save(change)
