@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +143,9 @@ def test_a_backup_holds_no_key_and_no_secret(full, tmp_path):
     assert key not in everything
 
 
-@pytest.mark.parametrize("fault", ["cut", "changed", "newer", "no zip", "path", "table"])
+@pytest.mark.parametrize(
+    "fault", [*"cut changed newer path table more twice link locked".split(), "no zip", "size"]
+)
 def test_a_damaged_backup_is_refused_and_nothing_is_changed(full, empty, tmp_path, fault):
     good, bad = tmp_path / "good.zip", tmp_path / "bad.zip"
     back_up(full.workspace, SYSTEM, good)
@@ -172,12 +175,31 @@ def _spoil(good: Path, bad: Path, fault: str) -> None:
                     manifest["revision"] = "9999"
                 if fault == "path":
                     manifest["files"][0]["path"] = "../../etc/passwd"
+                if fault == "size":
+                    manifest["files"][0]["size"] += 1
                 if fault == "table":
                     manifest["tables"][-1]["name"] = "sqlite_master"
                 content = json.dumps(manifest).encode()
             if fault == "changed" and name.startswith("tables/t_"):
                 content = content.replace(b"Ada", b"Eve")
             new.writestr(name, content)
+        _add(new, fault)
+
+
+def _add(archive: zipfile.ZipFile, fault: str) -> None:
+    """Put into an archive what no backup of ours holds."""
+    if fault == "more":
+        archive.writestr("../../evil", "x")
+    if fault == "link":
+        told = zipfile.ZipInfo("files/aa/link")
+        told.external_attr = 0o120777 << 16
+        archive.writestr(told, "/etc/passwd")
+    if fault == "twice":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library tells of it
+            archive.writestr(MANIFEST, archive.read(MANIFEST))
+    if fault == "locked":
+        archive.infolist()[0].flag_bits |= 1
 
 
 def test_only_an_empty_workspace_is_filled_and_only_administrators_do_it(full, tmp_path):

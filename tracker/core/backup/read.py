@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from tracker.i18n import _
 
 LARGEST_MANIFEST = 16 << 20
 LONGEST_LINE = 256 << 20  # bytes of one row
+_ENCRYPTED = 1  # a flag of a part
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -79,7 +82,7 @@ def restore(
                 require_admin(change)
                 _refuse_filled(change)
                 _fill(change, archive, backup, report)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, TypeError) as error:
         if (
             isinstance(error, OSError)
             and not isinstance(error, zipfile.BadZipFile)
@@ -121,11 +124,29 @@ def _opened(archive: zipfile.ZipFile) -> _Backup:
                 version=told["tracker"],
             ),
         )
+    _refuse_untold(archive, told)
     known = {each.name: each for each in system_shapes()}
     found = [_Table(_shape(each, known), int(each["rows"]), str(each["sha256"])) for each in told["tables"]]
     if {each.shape.name for each in found} < known.keys():
         raise _damaged()
     return _Backup(found, told["files"], told["sequences"])
+
+
+def _refuse_untold(archive: zipfile.ZipFile, told: Mapping[str, Any]) -> None:
+    """Refuse an archive with other parts than the manifest tells, one of them twice, or of another size.
+
+    Nothing is ever written by the name that an archive gives; this is for people who unpack it by hand, and for
+    the disk: what is read is bounded by sizes that were told.
+    """
+    names = archive.namelist()
+    files = {f"files/{each['path']}": int(each["size"]) for each in told["files"] if not each["missing"]}
+    tables_ = {f"tables/{each['name']}.jsonl" for each in told["tables"]}
+    if len(names) != len(set(names)) or set(names) != {MANIFEST, *files, *tables_}:
+        raise _damaged(" Its parts are not those that it lists.")
+    if any(each.flag_bits & _ENCRYPTED or each.compress_type not in _PACKED for each in archive.infolist()):
+        raise _damaged(" It is packed in another way than Tracker does.")
+    if any(archive.getinfo(name).file_size != size for name, size in files.items()):
+        raise _damaged(" A file is damaged.")
 
 
 def _shape(told: Mapping[str, Any], known: Mapping[str, Shape]) -> Shape:
