@@ -305,3 +305,22 @@ def test_search_is_rebuilt(run, tmp_path):
     run("import", "person", file)
 
     assert "People: 1 item(s)." in run("search", "rebuild", "person")
+
+
+@pytest.mark.parametrize("form", ["xlsx", "json", "jsonl"])
+def test_a_file_of_each_form_goes_out_and_comes_in_by_its_names(run, tmp_path, form):
+    run("profile", "apply", "nonprofit_membership")
+    csv_file, file = tmp_path / "people.csv", tmp_path / f"people.{form}"
+    csv_file.write_text("Given name,Family name\nAda,=Lovelace\nBen,Hill\n")
+    run("import", "person", csv_file)
+    run("export", "person", "--format", form, "-o", file)
+    again = told(run("import", "person", file, "--json"))
+    empty = tmp_path / "empty.json"
+    empty.write_text("[]")
+
+    assert (again["files"][0]["same"], again["files"][0]["rejected"], again["read"][0]["form"]) == (
+        2,
+        0,
+        form,
+    )
+    assert "no objects with keys" in run_error("import", "person", str(empty))

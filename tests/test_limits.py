@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ground import SYSTEM, field, tracker_def
+from limits_forms import FORMS
 
 from tracker.core.ask.page import page
 from tracker.core.ask.query import Query
@@ -35,9 +36,9 @@ class Place:
     ground: object
     folder: Path
 
-    def bring(self, content: str | bytes, **columns: str) -> str:
+    def bring(self, content: str | bytes, name: str = "file.csv", **columns: str) -> str:
         """Import a file of which line 2 or 3 is bad, and say what happened."""
-        file = self.folder / "file.csv"
+        file = self.folder / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
         targets = {
             name: (To(*to.split(".")),) for name, to in (columns or {"Name": "name", "Fee": "fee"}).items()
@@ -100,7 +101,6 @@ def _told_twice(place: Place) -> str:
 LIMITS: dict[str, tuple[str, Callable[[Place], str]]] = {
     "empty-file": ("An empty file", lambda p: p.bring(b"")),
     "binary-file": ("A file of any bytes", lambda p: p.bring(bytes(range(256)) * 40)),
-    "spreadsheet": ("A spreadsheet with the name of a CSV file", lambda p: p.bring(b"PK\x03\x04 and so on")),
     "no-header": ("A file without names of columns", lambda p: p.bring("Ada,12.50\nBen,3\n")),
     "unknown-column": ("A mapping with a column that the file does not have", lambda p: p.bring("Nmae,Fee\nAda,1\n")),
     "unknown-field": ("A mapping with a field that the tracker does not have", lambda p: p.bring("Name\nAda\n", Name="nam")),
@@ -137,6 +137,7 @@ LIMITS: dict[str, tuple[str, Callable[[Place], str]]] = {
     "map-alias": ("A mapping with an alias", _mapping("files:\n- &x {tracker: a, columns: {a: b}}\n- *x\n")),
     "map-deep": ("A mapping nested without end", _mapping("[" * 5000)),
     "map-typo": ("A mapping with a misspelt entry", _mapping("files:\n- tracker: a\n  colums: {a: b}\n")),
+    **FORMS,
 }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def test_huge_cell_is_refused_alone(write):
         (b"Ada,ada@example.org\nBen,ben@example.org\n", "looks like data"),
     ],
 )
-def test_what_is_no_csv_file_is_a_sentence(write, content, sentence):
+def test_what_is_no_file_of_rows_is_a_sentence(write, content, sentence):
     with pytest.raises(Unreadable, match=sentence):
         open_source(write(content))
 

@@ -8,6 +8,7 @@ import re
 from html import unescape
 from threading import Event
 
+import openpyxl
 import orjson
 import pytest
 from ground import SYSTEM
@@ -231,10 +232,10 @@ def test_the_menu_of_the_list_leads_to_its_export(staff):
 
 def test_without_the_right_an_export_is_the_same_answer_as_elsewhere(signed_in, web_ground):
     guest = signed_in("guests")
-    assert guest.get("/t/household/export.csv").status_code == 403
-    assert (
-        guest.get("/t/person/export.csv").status_code == guest.get("/t/nowhere/export.csv").status_code == 404
-    )
+    for form in ("csv", "xlsx", "jsonl", "json"):
+        assert guest.get(f"/t/household/export.{form}").status_code == 403
+        for nowhere in ("person", "nowhere"):
+            assert guest.get(f"/t/{nowhere}/export.{form}").status_code == 404
     assert "export.csv" not in guest.get("/t/household").text
 
 
@@ -242,3 +243,20 @@ def test_an_export_that_cannot_be_asked_for_is_a_page_and_no_file(staff):
     answer = staff.get("/t/person/export.csv?age__gt=old")
     assert answer.status_code == 422
     assert "Content-Disposition" not in answer.headers
+
+
+def test_a_list_is_exported_as_a_workbook_and_as_one_json_array(staff):
+    head, *rows = table(staff.get(f"/t/person/export.csv?{ASKED}&again=1"))
+    answer = staff.get(f"/t/person/export.xlsx?{ASKED}&again=1")
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.data)).active
+    objects = orjson.loads(staff.get(f"/t/person/export.json?{ASKED}").data)
+
+    assert answer.content_type.endswith("spreadsheetml.sheet")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="person-')
+    assert [cell.value for cell in sheet[1]] == head
+    assert (
+        [cell.value for cell in sheet["A"][1:]]
+        == [row[0] for row in rows]
+        == [each["uid"] for each in objects]
+    )
+    assert "export.xlsx" in staff.get("/t/person").text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +21,8 @@ from tracker.cli.group import table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tracker.core.ask.query import Query
+    from tracker.core.base.transaction import Reading
     from tracker.core.transfer.mapping import FileMap
     from tracker.core.transfer.report import KeptRejects, Report
     from tracker.core.transfer.run import Progress
@@ -26,6 +31,7 @@ SAY = {  # what the engine asks of a mapping, as it is said at the prompt
     "dates": "Say --dates dmy (day first) or --dates mdy (month first); rows with the other are refused.",
     "decimal": "Say --decimal . or --decimal , and rows with the other are refused.",
 }
+MOST_SPOOLED = 8_000_000  # bytes of a workbook that are kept in memory
 MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 
 
@@ -62,6 +68,7 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
     metavar="LINE",
     help="The line with the names of the columns.",
 )
+@click.option("--sheet", metavar="NAME|N", help="The sheet of a workbook, by name or position.")
 @click.option("--dry-run", is_flag=True, help="Do everything in a transaction that is taken back.")
 @click.option(
     "--all-or-nothing",
@@ -78,9 +85,10 @@ MOST_SHOWN = 10  # refused rows on the screen; all are in the rejects file
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_cli
 def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
-    """Import a CSV FILE into TRACKER, or a FOLDER of files by a mapping, as one change set.
+    """Import FILE into TRACKER, or a FOLDER of files by a mapping, as one change set.
 
-    Encoding, delimiter, header row, order of days and decimal mark are found; what is ambiguous is asked for.
+    A file is CSV, a workbook (XLSX), JSON Lines or a JSON array of objects. Encoding, delimiter, header row, order
+    of days and decimal mark are found; what is ambiguous is asked for.
     Without a mapping the columns go where their names say. Refused rows are written to a rejects file with
     line and reason; the others go in. `tracker undo` takes all of it back. One that is killed leaves an open
     change set: the same command with --resume goes on with it.
@@ -88,18 +96,16 @@ def import_(cli: Cli, /, what: str, file: Path | None, **options: Any) -> None:
     from tracker.core.transfer.dialects import Ambiguous
     from tracker.core.transfer.report import KeptRejects, RejectFiles
     from tracker.core.transfer.run import Import, run_import
+    from tracker.core.transfer.source import spot_of
 
     pairs, notes = _pairs(cli, what, file, options)
     if options["save_map"]:
         _save_map(options["save_map"], pairs)
     kept = KeptRejects(most=MOST_SHOWN + 1)
     keeps = options["dry_run"] and options["rejects"] is None
+    spots = [] if keeps else [spot_of(path, each.layout) for path, each in pairs]
     rejects = RejectFiles(
-        {}
-        if keeps
-        else _rejects_paths(
-            options["rejects"], [path for path, _each in pairs], folder=file is None, more=options["resume"]
-        )
+        _rejects_paths(options["rejects"], spots, folder=file is None, more=options["resume"])
     )
     opened: list[int] = []
     began = time.monotonic()
@@ -195,7 +201,7 @@ def _told(mapping: FileMap, options: dict[str, Any]) -> FileMap:
     """Return the mapping with what the command line says."""
     names = ("mode", "key", "dates", "decimal")
     mapping = replace(mapping, **{name: options[name] for name in names if options[name]})
-    layout = {name: options[name] for name in ("encoding", "delimiter", "header") if options[name]}
+    layout = {name: options[name] for name in ("encoding", "delimiter", "header", "sheet") if options[name]}
     if "delimiter" in layout:
         layout["delimiter"] = {"tab": "\t", "\\t": "\t"}.get(layout["delimiter"], layout["delimiter"])
         if len(layout["delimiter"]) != 1:
@@ -229,7 +235,7 @@ def _save_map(path: Path, pairs: list[tuple[Path, FileMap]]) -> None:
 def _rejects_paths(
     told: Path | None, files: list[Path], *, folder: bool, more: bool = False
 ) -> dict[Path, Path]:
-    """Return where the refused rows of each file go: nowhere that a file is, for it may be half mended.
+    """Return where the refused rows of each file, or sheet, go: nowhere that a file is, for it may be half mended.
 
     :param more: an import goes on: the file may be the one that it began, and else another is found beside it.
     """
@@ -242,11 +248,21 @@ def _rejects_paths(
             )
         return dict.fromkeys(files, told)
     place = told or Path()
+    if not files:
+        return {}
     place.mkdir(parents=True, exist_ok=True)
     found: dict[Path, Path] = {}
     for file in dict.fromkeys(files):
-        found[file] = _free(place, f"{file.stem}.rejects", ".csv", found.values())
+        found[file] = _free(place, f"{_stem(file)}.rejects", ".csv", found.values())
     return found
+
+
+def _stem(spot: Path) -> str:
+    """Return the name of a file without its ending; of a sheet that is told, with its name behind."""
+    if not spot.parent.is_file():
+        return spot.stem
+    sheet = re.sub(r"[^\w -]", "_", spot.name)
+    return f"{spot.parent.stem}.{sheet}"
 
 
 def _free(place: Path, stem: str, suffix: str, taken: Iterable[Path]) -> Path:
@@ -376,7 +392,7 @@ def _reasons(files: list[Path], *, whole: bool) -> Iterator[str]:
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(("csv", "jsonl")),
+    type=click.Choice(("csv", "xlsx", "jsonl", "json")),
     default="csv",
     show_default=True,
     help="The form of the file.",
@@ -397,14 +413,16 @@ def _reasons(files: list[Path], *, whole: bool) -> Iterator[str]:
 )
 @pass_cli
 def export(cli: Cli, /, tracker: str, **options: Any) -> None:
-    """Write the items of TRACKER as CSV or JSON Lines.
+    """Write the items of TRACKER as CSV, a workbook (XLSX), JSON Lines or one JSON array.
 
-    The canonical form (ISO days, decimal point, UTF-8, links as uids) can be imported again: `tracker import
-    TRACKER FILE`. Encrypted fields are never exported.
+    The canonical form (ISO days, decimal point, UTF-8, links as uids; in a workbook days and numbers as such) can
+    be imported again: `tracker import TRACKER FILE`. Encrypted fields are never exported.
     """
     from tracker.core.ask.query import Query
-    from tracker.core.transfer.export import export_csv, export_jsonl
 
+    target: Path | None = options["output"]
+    if target is None and options["kind"] == "xlsx" and sys.stdout.isatty():
+        raise click.UsageError("A workbook is no text: say which file to write, -o FILE.")
     query = Query(
         tracker,
         where=options["where"],
@@ -412,22 +430,40 @@ def export(cli: Cli, /, tracker: str, **options: Any) -> None:
         columns=_names(options["fields"]) or None,
     )
     with cli.workspace.read(cli.actor) as reading:
-        if options["kind"] == "csv":
-            parts = export_csv(reading, query, for_people=options["for_people"])
-        else:
-            parts = export_jsonl(reading, query)
-        if options["output"] is None:
-            for part in parts:
-                click.echo(part, nl=False)
+        if target is None:
+            _export(reading, query, options, sys.stdout.buffer)
             return
-        number = 0
-        partial = options["output"].with_name(f"{options['output'].name}.part")
-        with partial.open("w", encoding="utf-8", newline="") as stream:
-            for part in parts:
-                number += len(part.encode())
-                stream.write(part)
-        partial.replace(options["output"])
-    click.echo(f"Wrote {options['output']} ({number:,} bytes).", err=True)
+        partial = target.with_name(f"{target.name}.part")
+        try:
+            with partial.open("w+b") as stream:
+                _export(reading, query, options, stream)
+                number = stream.seek(0, 2)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    click.echo(f"Wrote {target} ({number:,} bytes).", err=True)
+
+
+def _export(reading: Reading, query: Query, options: dict[str, Any], target: IO[bytes]) -> None:
+    from tracker.core.transfer.export import export_csv, export_json, export_jsonl
+
+    people = options["for_people"]
+    if options["kind"] == "xlsx":
+        from tracker.core.transfer.spreadsheet import export_xlsx
+
+        with SpooledTemporaryFile(MOST_SPOOLED) as made:  # a stream may be a pipe, which cannot seek
+            export_xlsx(reading, query, made, for_people=people)
+            made.seek(0)
+            shutil.copyfileobj(made, target)
+        return
+    if options["kind"] == "csv":
+        parts = export_csv(reading, query, for_people=people)
+    elif options["kind"] == "jsonl":
+        parts = export_jsonl(reading, query)
+    else:
+        parts = export_json(reading, query)
+    for part in parts:
+        target.write(part.encode())
 
 
 def _names(text: str) -> tuple[str, ...]:

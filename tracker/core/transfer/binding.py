@@ -53,6 +53,21 @@ class Bound:
         keys = dict.fromkeys([*self.plain, *self.parts, *linked, *self.constants])
         return [self.tracker.fields[key] for key in keys]
 
+    @property
+    def places(self) -> frozenset[int]:
+        """The columns whose cells are read."""
+        placed = (self.map.group, self.map.owner)
+        named = [*self.map.where, *(each.column for each in placed if each and each.column)]
+        return frozenset(
+            (
+                *((self.uid,) if self.uid is not None else ()),
+                *(place for places in self.plain.values() for place in places),
+                *(place for parts in self.parts.values() for places in parts.values() for place in places),
+                *(place for place, _targets in self.links),
+                *(self.source.columns.index(name) for name in named),
+            )
+        )
+
     def label(self, key: str) -> str:
         """Return what a reason calls a field."""
         each = self.tracker.fields.get(key)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from tracker.core.base.transaction import Reading
 from tracker.core.transfer.binding import Bound
+from tracker.core.transfer.cells import Typed
 from tracker.errors import Invalid
 from tracker.fields.base import Kind, TextDialect
 from tracker.i18n import Message, _
@@ -98,10 +99,10 @@ def _look(
 ) -> None:
     for cells in rows:
         for place in date_places:
-            if cells[place]:
+            if cells[place] and not isinstance(cells[place], Typed):
                 _look_at_day(cells[place], days)
         for place, fractions in number_places.items():
-            if cells[place]:
+            if cells[place] and not isinstance(cells[place], Typed):
                 _look_at_number(cells[place], numbers, fractions=fractions)
 
 

@@ -14,6 +14,7 @@ from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Masked
 from tracker.core.transfer.binding import Bound, LinkTo
+from tracker.core.transfer.cells import judge_cells
 from tracker.core.transfer.formulas import restore, restored
 from tracker.core.transfer.lookup import Finder
 from tracker.core.transfer.records import Record
@@ -56,6 +57,9 @@ def draft(bound: Bound, records: Sequence[Record], dialect: TextDialect) -> list
     for each in drafts:
         if each.record.fault is not None:
             each.refuse(each.record.fault)
+        for place, fault in each.record.faults.items():
+            if place in bound.places:
+                each.refuse(fault, bound.source.columns[place])
     for key, places in bound.plain.items():
         _judge_column(bound, bound.tracker.fields[key], places, good, dialect=dialect)
     for key in bound.parts:
@@ -76,7 +80,7 @@ def _judge_column(
         joiner = "; " if each.many else ""
         texts = [_joined(cells, joiner) for cells in zip(*columns, strict=True)]
     texts = _mapped(bound, each.key, restore(texts))
-    values, refused = each.type.judge_many(texts, dialect)
+    values, refused = judge_cells(each.type, texts, dialect)
     key = each.key
     for one, value in zip(drafts, values, strict=True):
         if value is not None:
@@ -145,7 +149,7 @@ def resolve(reading: Reading, bound: Bound, drafts: Sequence[Draft], finder: Fin
 
 def texts_of(bound: Bound, to: LinkTo, cell: str) -> list[str]:
     """Return what the cell of a link says, one text for each target."""
-    text = restored(cell.strip())
+    text = restored(cell).strip()
     pairs = bound.values.get(to.field.key)
     if pairs and text:
         text = pairs.get(fold(text), text)

@@ -17,17 +17,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_KNOWN = (  # what people rename to .csv, and what to do with it
-    (
-        b"PK\x03\x04",
-        _("This is a spreadsheet or an archive, not a CSV file: save it as CSV (UTF-8) and import that."),
-    ),
-    (
-        b"\xd0\xcf\x11\xe0",
-        _("This is an old spreadsheet, not a CSV file: save it as CSV (UTF-8) and import that."),
-    ),
-    (b"%PDF", _("This is a PDF, not a CSV file.")),
-)
 _NO_FILE = frozenset(  # texts to Python, but nothing that files are written in
     {
         "idna",
@@ -77,9 +66,6 @@ def encoding_of(path: Path, *, told: str = "") -> str:
         sample = stream.read(SAMPLE)
     if not sample.strip():
         raise Unreadable(_("%(file)s is empty.", file=path.name))
-    for start, message in _KNOWN:
-        if sample.startswith(start):
-            raise Unreadable(_("%(file)s: %(message)s", file=path.name, message=message))
     if told:
         return _checked(told)
     for mark, name in _MARKS:

@@ -1,4 +1,4 @@
-"""Items as CSV and JSON Lines: streamed, by the reader's rights, canonical or for people."""
+"""Items as CSV, JSON Lines and JSON: streamed, by the reader's rights, canonical or for people."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def export_csv(
     :param mark: begin with the mark by which spreadsheets know UTF-8.
     """
     fields = exported_fields(reading, query)
-    asked = _with(query, fields)
-    writers = [_writer(reading, each, for_people=for_people) for each in fields]
+    asked = asked_for(query, fields)
+    writers = [text_writer(reading, each, for_people=for_people) for each in fields]
     heads = (
         ["id", *(each.label for each in fields)] if for_people else ["uid", *(each.key for each in fields)]
     )
@@ -78,12 +78,28 @@ def export_csv(
 def export_jsonl(reading: Reading, query: Query) -> Iterator[str]:
     """Yield the items of a query as JSON, one line each: uid, version, and the values in their JSON forms.
 
-    Links, people and groups are told as in the canonical CSV.
+    Links, people and groups are told as in the canonical CSV. `tracker import` reads it back.
     """
+    for lines in _objects(reading, query):
+        if lines:
+            yield b"\n".join(lines).decode() + "\n"
+
+
+def export_json(reading: Reading, query: Query) -> Iterator[str]:
+    """Yield the items of a query as one JSON array of the objects that `export_jsonl` writes, one a line."""
+    before = "[\n"
+    for lines in _objects(reading, query):
+        if lines:
+            yield before + b",\n".join(lines).decode()
+            before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def _objects(reading: Reading, query: Query) -> Iterator[list[bytes]]:
     fields = exported_fields(reading, query)
-    for items in stream(reading, _with(query, fields), batch=AT_ONCE):
+    for items in stream(reading, asked_for(query, fields), batch=AT_ONCE):
         columns = {each.key: _json_column(reading, each, items) for each in fields}
-        lines = [
+        yield [
             orjson.dumps(
                 {
                     "uid": item.uid,
@@ -93,11 +109,10 @@ def export_jsonl(reading: Reading, query: Query) -> Iterator[str]:
             )
             for place, item in enumerate(items)
         ]
-        if lines:
-            yield b"\n".join(lines).decode() + "\n"
 
 
-def _with(query: Query, fields: Sequence[BoundField]) -> Query:
+def asked_for(query: Query, fields: Sequence[BoundField]) -> Query:
+    """Return the query that asks for the values of some fields."""
     return replace(query, columns=tuple(each.key for each in fields))
 
 
@@ -107,8 +122,10 @@ def _lines(rows: Iterable[Iterable[str]]) -> str:
     return text.getvalue()
 
 
-def _writer(reading: Reading, field: BoundField, *, for_people: bool) -> Callable[[Sequence[Item]], Texts]:
-    """Return the function that writes one column of a batch."""
+def text_writer(
+    reading: Reading, field: BoundField, *, for_people: bool
+) -> Callable[[Sequence[Item]], Texts]:
+    """Return the function that writes one column of a batch as texts, empty ones for what is empty."""
     key = field.key
     if field.refers and not field.computed:
         return lambda items: _references(reading, field, items, for_people=for_people)

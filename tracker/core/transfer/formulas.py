@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tracker.core.transfer.cells import Text
+
 _SIGNS = "=+-@\t\r"
 _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 _NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
@@ -24,8 +26,8 @@ def neutralise(texts: Sequence[str]) -> Sequence[str]:
 
 
 def restored(text: str) -> str:
-    """Return what `neutralised` was given."""
-    return text[1:] if _NEUTRALISED.match(text) else text
+    """Return what `neutralised` was given. Cells of files that tell texts from formulas never were."""
+    return text[1:] if _NEUTRALISED.match(text) and not isinstance(text, Text) else text
 
 
 def restore(texts: Sequence[str]) -> Sequence[str]:

@@ -34,22 +34,23 @@ class GroupRow:
 def read_groups(
     file: Path, *, title: str, code: str | None = None, countries: str | None = None
 ) -> tuple[list[GroupRow], list[Message]]:
-    """Read groups from a CSV file; return them, with notes on what was left out, each with its line.
+    """Read groups from a file; return them, with notes on what was left out, each with its line.
 
     That is: rows without a name, what is no country, and a row whose code comes again further down.
 
     :raises Unknown: the file has no such column.
-    :raises Unreadable: it is no CSV file, or a row cannot be read.
+    :raises Unreadable: it is no such file, or a row cannot be read.
     """
     source = open_source(file)
     places = {name: _place(source.columns, name) for name in (title, code, countries) if name}
     found: dict[str, GroupRow] = {}
     notes = list(source.notes)
     for record in source.rows():
-        if record.fault is not None:
-            raise Unreadable(
-                _("%(file)s:%(line)d: %(fault)s", file=file.name, line=record.line, fault=record.fault)
-            )
+        wrong = record.fault or next(
+            (record.faults[each] for each in places.values() if each in record.faults), None
+        )
+        if wrong is not None:
+            raise Unreadable(_("%(file)s:%(line)d: %(fault)s", file=file.name, line=record.line, fault=wrong))
         name = record.cells[places[title]].strip()
         if not name:
             notes.append(_("Line %(line)d has no name; it is left out.", line=record.line))

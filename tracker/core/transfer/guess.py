@@ -152,8 +152,9 @@ def _exact(name: str, fields: Sequence[BoundField], used: set[str]) -> To | None
             if called == name:
                 return To(each.key)
             if each.kind is Kind.PARTS and name.startswith(f"{called} "):
-                part = _PARTS.get(name.removeprefix(f"{called} "))
-                if part in (each.type.control().parts or ()) and f"{each.key}.{part}" not in used:
+                parts, told = each.type.control().parts or (), name.removeprefix(f"{called} ")
+                part = told if told in parts else _PARTS.get(told)
+                if part in parts and f"{each.key}.{part}" not in used:
                     return To(each.key, part or "")
     return None
 

@@ -20,10 +20,10 @@ from tracker.i18n import Message, _
 MOST_BYTES = 1_000_000
 _ENTRIES = (
     "file tracker where key mode columns constants values group owner"
-    " encoding delimiter header dates decimal country zone"
+    " encoding delimiter header sheet dates decimal country zone"
 ).split()
 _FOR_ALL = ("encoding", "delimiter", "dates", "decimal", "country", "zone", "mode")
-_LAYOUT = ("encoding", "delimiter", "header")
+_LAYOUT = ("encoding", "delimiter", "header", "sheet")
 _NOTHING = ("", "null", "Null", "NULL", "~")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tracker.core.transfer.encodings import Unreadable
@@ -23,6 +24,7 @@ class Record(NamedTuple):
     line: int
     cells: list[str]
     fault: Message | None = None
+    faults: Mapping[int, Message] = MappingProxyType({})  # cells that say nothing certain: place -> why
 
 
 class _TooLong(Exception):

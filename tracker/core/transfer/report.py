@@ -40,23 +40,39 @@ class Found:
     encoding: str
     delimiter: str
     header: int  # number of the line with the names of columns
-    dates: str
+    dates: str  # of cells that are texts
     decimal: str
+    form: str = "csv"
+    sheet: str = ""
 
     @property
     def sentence(self) -> Message:
         """The same in words."""
         return _(
-            "%(file)s: %(encoding)s, %(delimiter)s between cells, names of columns in line %(header)d,"
-            " days %(dates)s, decimals with %(decimal)s",
+            "%(file)s: %(form)s, days %(dates)s, decimals with %(decimal)s",
             file=self.file,
+            form=self._form,
+            dates=self.dates,
+            decimal=self.decimal,
+        )
+
+    @property
+    def _form(self) -> Message:
+        if self.form == "xlsx":
+            return _(
+                "sheet “%(sheet)s”, names of columns in row %(header)d; in texts",
+                sheet=self.sheet,
+                header=self.header,
+            )
+        if self.form in ("jsonl", "json"):
+            return _("JSON Lines; in texts") if self.form == "jsonl" else _("a JSON array; in texts")
+        return _(
+            "%(encoding)s, %(delimiter)s between cells, names of columns in line %(header)d",
             encoding={"cp1252": "Windows-1252", "utf-8-sig": "UTF-8"}.get(
                 self.encoding, self.encoding.upper()
             ),
             delimiter="tab" if self.delimiter == "\t" else self.delimiter,
             header=self.header,
-            dates=self.dates,
-            decimal=self.decimal,
         )
 
 
@@ -118,6 +134,7 @@ class RejectFiles:
     """Writes them as CSV files that can be mended and imported: the columns of the file, its line, the reason."""
 
     def __init__(self, path_for: dict[Path, Path]) -> None:
+        """Take where the rows of each spot (`source.spot_of`) go."""
         self._path_for = path_for
         self._open: dict[Path, _RejectFile] = {}
 
@@ -127,9 +144,9 @@ class RejectFiles:
         return [each.path for each in self._open.values()]
 
     def add(self, source: Source, record: Record, reason: str) -> None:
-        file = self._open.get(source.path)
+        file = self._open.get(source.spot)
         if file is None:
-            file = self._open[source.path] = _RejectFile(self._path_for[source.path])
+            file = self._open[source.spot] = _RejectFile(self._path_for[source.spot])
             file.write_row([*source.columns, *_heads(source.columns)])
         cells = [cell.encode("utf-8", "replace").decode() for cell in record.cells[: len(source.columns)]]
         if surplus := [cell for cell in record.cells[len(source.columns) :] if cell.strip()]:

@@ -62,7 +62,7 @@ def run_import(workspace: Workspace, actor: Actor, asked: Import) -> Report:
     back. With `all_or_nothing` everything is one transaction, for which other writers on SQLite wait; a killed one
     leaves nothing.
 
-    :raises Unreadable: a file is no CSV file.
+    :raises Unreadable: a file is of no form that is read, or damaged.
     :raises Ambiguous: how a file writes days or numbers has to be said.
     :raises Unknown: a mapping names what is not there.
     :raises Refused: the same import did not end and is not to be resumed; or there is none to resume, or its files
@@ -114,6 +114,8 @@ def _found(bound: Bound, dialect: TextDialect) -> Found:
         layout.header,
         dialect.date_order,
         dialect.decimal,
+        layout.form,
+        layout.sheet,
     )
 
 
@@ -141,7 +143,7 @@ class _Run:
         self.rows = 0
         self.behind = 0  # bytes of the files that are done
         self.size = sum(path.stat().st_size for path, _mapping in asked.files)
-        self.blamed: set[Path] = set()  # files whose unreadable rows were told
+        self.blamed: set[Path] = set()  # spots whose unreadable rows were told
         report.tallies += [Tally(**tally) for tally in began.tallies]
 
     def all(self, store: Store, ready: Sequence[tuple[Bound, TextDialect]]) -> None:
@@ -151,7 +153,7 @@ class _Run:
             if number >= self.began.entry:
                 self.file(number, bound, dialect)
             self.behind += bound.source.size
-            self.blamed.add(bound.source.path)
+            self.blamed.add(bound.source.spot)
         self.tell(0, "")
         for tally in self.report.tallies:
             if tally.unlinked:
@@ -203,7 +205,7 @@ class _Run:
             self.row, self.line = number, record.line
             if record.fault is None and not bound.taken(record.cells):
                 tally.left_out += 1
-            elif record.fault is None or bound.source.path not in self.blamed:
+            elif record.fault is None or bound.source.spot not in self.blamed:
                 tally.rows += 1
                 yield number, record
 

@@ -1,4 +1,4 @@
-"""A CSV file opened: encoding, delimiter and header row found, its rows to be read as often as needed."""
+"""A file opened: its form, encoding, delimiter and header row found, its rows to be read as often as needed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from tracker.core.transfer.encodings import UNDECODED, Unreadable, encoding_of
+from tracker.core.transfer.forms import form_of
+from tracker.core.transfer.jsonrows import json_columns, json_records
 from tracker.core.transfer.records import Record, fault_of, records
+from tracker.core.transfer.sheets import find_sheet, sheet_records
 from tracker.i18n import Message, _
 
 DELIMITERS = ",;\t|"
@@ -26,7 +29,9 @@ class Layout:
 
     encoding: str = ""
     delimiter: str = ""
-    header: int = 0  # number of the line on which the names of the columns stand
+    header: int = 0  # number of the line, or row, on which the names of the columns stand
+    sheet: str = ""  # of a workbook: its name, or its position from 1
+    form: str = ""  # found: csv, xlsx, jsonl or json
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Source:
     path: Path
     layout: Layout
     columns: tuple[str, ...]
+    spot: Path
     notes: tuple[Message, ...] = field(default=())
 
     @property
@@ -49,32 +55,49 @@ class Source:
         return self.path.stat().st_size
 
     def rows(self, seen: Callable[[int], None] | None = None) -> Iterator[Record]:
-        """Yield the records below the header; empty ones are left out, faulty ones say why.
+        """Yield the records below the names of columns; empty ones are left out, faulty ones say why.
 
         :param seen: told now and then how many bytes were read.
         """
-        width = len(self.columns)
-        for record in _records(self.path, self.layout, seen):
-            if record.line <= self.layout.header or not any(record.cells):
+        width, layout = len(self.columns), self.layout
+        if layout.form in ("jsonl", "json"):
+            for record in json_records(self.path, layout.form, self.columns, seen):
+                fault = record.fault or fault_of(record.cells, width, layout.encoding)
+                yield record if record.fault is fault else record._replace(fault=fault)
+            return
+        for record in _records(self.path, layout, seen):
+            if record.line <= layout.header or not (any(record.cells) or record.faults):
                 continue
-            if record.fault is None and (fault := fault_of(record.cells, width, self.layout.encoding)):
-                yield Record(record.line, record.cells, fault)  # whole: it goes into the rejects as it is
+            if layout.form == "xlsx":  # which keeps no cells that are empty
+                record.cells.extend([""] * (width - len(record.cells)))
+            if record.fault is None and (fault := fault_of(record.cells, width, layout.encoding)):
+                yield record._replace(fault=fault)  # whole: it goes into the rejects as it is
             else:
                 yield record
+
+
+def spot_of(path: Path, told: Layout) -> Path:
+    """Return what tells the sheets of one workbook apart: its path with the sheet that is told below it."""
+    return path / told.sheet if told.sheet else path
 
 
 def open_source(path: Path, told: Layout | None = None) -> Source:
     """Find out how a file is written.
 
-    :raises Unreadable: it is empty, no text, or has no header row.
+    :raises Unreadable: it is empty, of a form that nobody reads, or has no header row.
+    :raises Unknown: a workbook has no such sheet.
     """
     told = told or Layout()
+    form = form_of(path)
+    if form in ("jsonl", "json"):
+        return Source(path, Layout("utf-8", form=form), json_columns(path, form), spot_of(path, told))
+    if form == "xlsx":
+        sheet, seen = find_sheet(path, told.sheet)
+        layout = Layout(header=told.header, sheet=sheet, form=form)
+        return _with_header(path, layout, seen, spot_of(path, told))
     encoding = encoding_of(path, told=told.encoding)
     delimiter = told.delimiter or _delimiter(path, encoding)
-    layout = Layout(encoding, delimiter, told.header)
-    sample = list(islice(_records(path, layout), LOOK if not told.header else told.header))
-    header = _header(path, sample, told.header)
-    columns, notes = _columns(header)
+    notes: list[Message] = []
     if encoding in ("cp1252", "latin-1") and not told.encoding:
         notes.append(
             _(
@@ -82,10 +105,21 @@ def open_source(path: Path, told: Layout | None = None) -> Source:
                 file=path.name,
             )
         )
-    return Source(path, Layout(encoding, delimiter, header.line), columns, tuple(notes))
+    return _with_header(path, Layout(encoding, delimiter, told.header, form=form), notes, spot_of(path, told))
+
+
+def _with_header(path: Path, layout: Layout, notes: list[Message], spot: Path) -> Source:
+    """Return the source once the names of its columns are found."""
+    sample = list(islice(_records(path, layout), layout.header or LOOK))
+    header = _header(path, sample, layout.header)
+    columns, seen = _columns(header)
+    return Source(path, replace(layout, header=header.line), columns, spot, (*seen, *notes))
 
 
 def _records(path: Path, layout: Layout, seen: Callable[[int], None] | None = None) -> Iterator[Record]:
+    if layout.form == "xlsx":
+        yield from sheet_records(path, layout.sheet, seen)
+        return
     errors = (
         "surrogateescape" if layout.encoding.startswith("utf-8") or layout.encoding == "ascii" else UNDECODED
     )
