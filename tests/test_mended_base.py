@@ -39,8 +39,31 @@ SECRET = "DE89370400440532013000"
 @pytest.fixture
 def impatient(monkeypatch):
     """Have SQLite wait for its lock no longer than a test may last."""
-    pragmas = [each for each in database_module._PRAGMAS if "busy_timeout" not in each]
-    monkeypatch.setattr(database_module, "_PRAGMAS", (*pragmas, "PRAGMA busy_timeout = 20"))
+    monkeypatch.setattr(database_module, "PATIENCE_MS", 20)
+
+
+def test_people_save_between_the_transactions_of_long_work(workspace):
+    """On SQLite long work took its lock again at once: others found it free after many seconds, or never."""
+    with workspace.change(SYSTEM, door="engine") as change:
+        number = change.open("open")
+    ended, waits = Event(), list[float]()
+
+    def work_long() -> None:
+        while not ended.is_set():
+            with workspace.change(SYSTEM, door="engine", quiet=True, resumed=number) as change:
+                change.save_place({})
+                time.sleep(0.1)
+
+    working = Thread(target=work_long)
+    working.start()
+    for _save in range(8):
+        began = time.monotonic()
+        with workspace.change(SYSTEM, door="engine") as change:
+            assert change.id
+        waits.append(time.monotonic() - began)
+    ended.set()
+    working.join()
+    assert sorted(waits)[-2] < 1
 
 
 @pytest.fixture

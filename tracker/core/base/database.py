@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,15 @@ from tracker.core.base import sqlite_functions
 from tracker.errors import Misconfigured
 from tracker.i18n import _
 
+PATIENCE_MS = 30_000  # for the write lock of SQLite
+_ASKING_S = 0.002  # between two looks whether it is free
+STEP_ASIDE_S = 0.005  # between two transactions of long work: longer than others take to look
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
-    "PRAGMA busy_timeout = 30000",
+    f"PRAGMA busy_timeout = {PATIENCE_MS}",
     "PRAGMA cache_size = -16000",
     "PRAGMA temp_store = MEMORY",
 )
@@ -132,6 +136,11 @@ class Database:
         with self._writer.connect() as connection, connection.begin():
             yield connection
 
+    def step_aside(self) -> None:
+        """Let others write before long work goes on: on SQLite they would hardly ever find the lock free."""
+        if self.dialect == "sqlite":
+            time.sleep(STEP_ASIDE_S)
+
     def close(self) -> None:
         """Give all connections back to the system."""
         self.engine.dispose()
@@ -205,10 +214,30 @@ def _sqlite(url: Any) -> Engine:
             # Only when it differs: SQLite prepares every statement anew after this pragma.
             driver.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
             connection.info["writes"] = write
-        statement = "BEGIN IMMEDIATE" if write else "BEGIN"
         try:
-            driver.execute(statement)
+            if write:
+                _take_write_lock(driver)
+            else:
+                driver.execute("BEGIN")
         except driver.OperationalError as error:  # not through SQLAlchemy, so not wrapped by it
-            raise OperationalError(statement, None, error, hide_parameters=True) from error
+            raise OperationalError("BEGIN", None, error, hide_parameters=True) from error
 
     return engine
+
+
+def _take_write_lock(driver: Any) -> None:
+    """Begin a transaction that writes. SQLite's own waiting looks ever more rarely; ours finds each gap."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except driver.OperationalError as error:
+                busy = str(error.sqlite_errorname).startswith(_SQLITE_BUSY)
+                if not busy or time.monotonic() > until:
+                    raise
+            time.sleep(_ASKING_S)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")

@@ -93,6 +93,8 @@ class Workspace:
         :param resumed: the open change set that this transaction goes on with.
         """
         workspace = self._apart() if designing else self
+        if resumed is not None:
+            self.database.step_aside()
         with self.database.writing() as connection:
             change = ChangeSet(
                 workspace,

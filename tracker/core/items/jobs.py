@@ -31,6 +31,7 @@ def _rebuilding(workspace: Workspace, tracker_id: int, low: int) -> Iterator[tup
     """Write words anew from the items after id `low` on; yield how far it came, and how many that were."""
     last = low + 1
     while low < last:
+        workspace.database.step_aside()
         with workspace.change(_ACTOR, door="engine", quiet=True) as change:
             tracker = trackers(change).by_id.get(tracker_id)
             if tracker is None:

@@ -155,6 +155,7 @@ class _Run:
         for _round in range(MOST_ROUNDS):
             after: int | None = 0
             while after is not None:
+                self.workspace.database.step_aside()
                 with self.workspace.change(self.actor, door=self.door, kind="design", quiet=True) as change:
                     require_admin(change)
                     place = _place(change, self.field_id)
