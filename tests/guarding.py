@@ -33,7 +33,7 @@ PLACES = {
     "core.changes.undo": ("_ends", "between which ids it touched something, to walk through them"),
     "core.backup.read": ("_fill", "an empty workspace is filled; administrators do it"),
     "core.backup.write": ("_rows", "a backup holds everything; administrators make it"),
-    "core.checking.files": ("_check_targets _held_in _held_once", _LOOKS),
+    "core.checking.files": ("_check_targets _held_in", _LOOKS),
     "core.checking.past": ("_check_lists check_past", _LOOKS),
     "core.checking.run": ("_rows", _LOOKS),
     "core.checking.unfinished": ("_check_plain", _LOOKS),
@@ -56,6 +56,14 @@ PLACES = {
     "core.items.bulk": ("", "writes what the engine's own clauses of its callers choose"),
     "core.items.batches": ("batch", "walks of the engine: words, changes of type"),
     "core.items.conditions": ("_asking", "values of a form, not of an item"),
+    "core.items.erase": (
+        "_empty_history _empty_rows _empty_sides _erase_attached",
+        "items that access left to be deleted, and what is attached to them",
+    ),
+    "core.items.files": (
+        "forget_files held_by named_in_history",
+        "files of items that are deleted, if no other item holds them; administrators look for stray ones",
+    ),
     "core.items.jobs": ("_rebuilding", "a worker writes words anew"),
     "core.items.judge": ("_breaking", "rules hold for whoever writes"),
     "core.items.sides": ("remove_elements write_list", "links follow their targets into the trash"),
@@ -93,7 +101,7 @@ PLACES = {
         "_drop_words _number_of",
         "words of a tracker whose field was encrypted are dropped; how many items there are to fill",
     ),
-    "core.sealing.wipe": ("_wipe_file", "the words' own pages are written anew"),
+    "core.base.scrub": ("_scrub_file", "the words' own pages are written anew"),
     "core.vault.ring": ("_holds_values", "whether anything is sealed, before keys are thrown away"),
 }
 # In the course of which functions the engine may look before access was asked for the table, and why.
@@ -121,6 +129,8 @@ UNASKED = {
     "core.design.apply:_holds_values": "designers are administrators",
     "core.items.conditions:_hidden": "values of a form, not of an item",
     "core.items.jobs:_rebuilding": "a worker has no actor",
+    "core.items.erase:_erase_attached": "what is attached to an item goes with it, hidden or not",
+    "core.items.files:forget_files": "whether another item holds a file, hidden ones too",
     "core.items.trash:_drop_dead_links": "targets in the trash, hidden ones too",
     "core.items.trash:_let_go": "items that link to what goes, hidden ones too",
     "core.items.write:create_items": "no row stands yet that could be asked for",

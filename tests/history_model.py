@@ -18,6 +18,7 @@ class Held:
     values: dict[str, Any]
     owner: Who = "system"
     trashed_by: int | None = None
+    erased: bool = False
 
 
 @dataclass
@@ -102,6 +103,18 @@ class Model:
             self.items[item_id].trashed_by = cs
             self.deeds.setdefault(cs, Deed()).gone.add(item_id)
 
+    def waiting(self) -> list[int]:
+        """Return the items in the trash."""
+        return sorted(
+            id_ for id_, held in self.items.items() if held.trashed_by is not None and not held.erased
+        )
+
+    def erase(self, ids: Iterable[int]) -> None:
+        """Note what was deleted for good: nothing of it is known any more, of earlier moments neither."""
+        for item_id in ids:
+            self.items[item_id].values.clear()
+            self.items[item_id].erased = True
+
     def restore(self, cs: int, item_id: int) -> None:
         """Note what came back."""
         self.items[item_id].trashed_by = None
@@ -114,7 +127,7 @@ class Model:
         mine, deed = Deed(), self.deeds[cs]
         for item_id in sorted(deed.gone):
             held = self.items[item_id]
-            if held.trashed_by == cs and not self.is_taken(held.values.get("code")):
+            if held.trashed_by == cs and not held.erased and not self.is_taken(held.values.get("code")):
                 held.trashed_by = None
                 mine.made.add(item_id)
         for item_id, diff in deed.changed.items():

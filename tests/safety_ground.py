@@ -223,6 +223,10 @@ class Bench:
         with ground.workspace.change(SYSTEM, door="engine", kind="bulk") as change:
             change_items(change, trackers(change).get("person"), Query("person"), {"note": "all alike"})
             self.large = change.id
+        from tracker.core.items.trash import trash_items
+
+        with ground.workspace.change(SYSTEM, door="engine") as change:
+            trash_items(change, trackers(change).get("person"), [PEOPLE - 1, PEOPLE])
 
     def start(self, *, empty: bool = False) -> None:
         """Begin a try: the workspace as it was prepared, or an empty one."""

@@ -20,7 +20,7 @@ from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
 from tracker.core.changes import contents, history, trial, undo
 from tracker.core.design.difference import difference
-from tracker.core.items import bulk, duplicate, lock, reveal, trash, write
+from tracker.core.items import bulk, duplicate, erase, lock, reveal, trash, write
 from tracker.errors import Forbidden, TrackerError
 
 CORE = Path(write.__file__).parents[1]
@@ -37,7 +37,7 @@ PERSON = tracker_def(
     name=("name",),
 )
 HOME = tracker_def("home", field("name"), field("open", "yes_no"), behaviors=("timeline",))
-ACTIONS = ("view", "create", "change", "trash", "restore", "lock", "export", "bulk")
+ACTIONS = ("view", "create", "change", "trash", "restore", "delete", "lock", "export", "bulk")
 SCOPES = {
     "none": None,
     "own": "own",
@@ -226,6 +226,12 @@ def _restores(house: House) -> set[int]:
         return {item.id for item in page.page(reading, Query("person"), limit=2000).items} & set(house.all)
 
 
+def _erases(house: House) -> set[int]:
+    with house.ground.workspace.change(SYSTEM, door="engine") as change:
+        trash.trash_items(change, house.tracker, house.all)
+    return each_item(house, lambda i: house.write(lambda c: erase.erase_items(c, house.tracker, [i])))
+
+
 def _change_sets(house: House) -> bool:
     found = {each.info.id for each in house.read(history.change_sets)}
     # Administrators see that something was done, not to what.
@@ -325,6 +331,7 @@ CHECKS: dict[str, Callable[[House], bool]] = {
         each_item(h, lambda i: h.write(lambda c: trash.trash_items(c, h.tracker, [i]))) == h.sees
     ),
     "items.trash.restore_items": lambda h: _restores(h) == h.sees,
+    "items.erase.erase_items": lambda h: _erases(h) == h.sees,
     "items.duplicate.duplicated": lambda h: (
         each_item(h, lambda i: h.read(lambda r: duplicate.duplicated(r, h.tracker, i))) == h.sees
     ),
@@ -392,6 +399,7 @@ EXEMPT = {
     "items.batches.batch": "one step of them",
     "items.write.record_many": "the engine's half of a write",
     "items.trash.hold": "locks rows of a clause that its caller made, and returns nothing",
+    "items.trash.to_ask": "what plugins are asked within a write",
     "items.trash.restore_where": "the engine's half of restore_items",
     "items.trash.links_to": "touches no item",
     "items.trash.linking_items": "a clause for on-delete rules, which hold for all items",

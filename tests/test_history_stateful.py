@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 from ground import SYSTEM, Ground, field, group, guard, tracker_def
@@ -34,6 +34,7 @@ from tracker.core.changes.undo import undo
 from tracker.core.design.marks import as_system
 from tracker.core.design.words import key_of
 from tracker.core.items.bulk import change_items
+from tracker.core.items.erase import erase_items
 from tracker.core.items.judge import Refusals
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.core.items.write import Batch, change_item, create_items
@@ -83,13 +84,11 @@ ADA = {"view": ("own", "where:paid"), "change": "own", "trash": "own"}
 ADA |= dict.fromkeys(("create", "bulk", "import"), "all")
 
 
-HOMES: dict[str, Path] = {}  # one home for each database that several lives share
-
-
 class Life(RuleBasedStateMachine):
     """Drives the engine and the model side by side."""
 
     url = ""
+    root: Path
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,9 +99,8 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.home = HOMES.setdefault(self.url, Path(mkdtemp(prefix="tracker-life-")))
-        if not self.url:
-            self.home = HOMES.pop("")
+        # Lives in one database share a home, which holds its key.
+        self.home = self.root if self.url else Path(mkdtemp(dir=self.root))
         url = self.url or f"sqlite:///{self.home / 'life.sqlite'}"
         self.workspace = open_workspace(Settings(home=self.home, database_url=url))
         self.workspace.clock = lambda: self.moment
@@ -252,12 +250,21 @@ class Life(RuleBasedStateMachine):
             if mine:
                 self.model.trash(change.id, mine)
 
-    @precondition(lambda self: len(self.model.live()) < len(self.model.items))
+    @precondition(lambda self: self.model.waiting())
+    @rule(data=st.data(), who=WHO)
+    def erase(self, data, who) -> None:
+        self.tick()
+        waiting = st.sampled_from(self.model.waiting())
+        chosen = data.draw(st.lists(waiting, min_size=1, max_size=3, unique=True))
+        with expecting(Forbidden if who == "ada" else None), self.changing(who) as change:
+            assert erase_items(change, self.tracker, chosen) == len(chosen)
+            self.model.erase(chosen)
+
+    @precondition(lambda self: self.model.waiting())
     @rule(data=st.data())
     def restore(self, data) -> None:
         self.tick()
-        gone = sorted(set(self.model.items) - set(self.model.live()))
-        item_id = data.draw(st.sampled_from(gone))
+        item_id = data.draw(st.sampled_from(self.model.waiting()))
         taken = self.model.is_taken(self.model.items[item_id].values.get("code"))
         with expecting(Invalid if taken else None), self.changing() as change:
             restore_items(change, self.tracker, [item_id])
@@ -323,12 +330,25 @@ class Life(RuleBasedStateMachine):
                 for item_id in self.model.items if who == "system" else self.model.live(who):
                     for moment, items in self.past[1:]:
                         held = items.get(item_id)
-                        then = None if held is None or held.trashed_by is not None else held.values
+                        gone = held is None or held.trashed_by is not None or self.model.items[item_id].erased
+                        then = None if gone else held.values
                         found = as_of(reading, self.tracker, item_id, moment)
                         assert open_part(found) == open_part(then), (who, item_id, moment)
+                self.nothing_is_left(reading)
                 for item_id in set(self.model.items) - set(self.model.live(who)) if who == "ada" else ():
                     with pytest.raises(NotFound):
                         as_of(reading, self.tracker, item_id, self.moment)
+
+    def nothing_is_left(self, reading) -> None:
+        """Look for what history knows of items that were deleted for good."""
+        revision, erased = tables.revision.c, [id_ for id_, held in self.model.items.items() if held.erased]
+        of_them = (
+            revision.tracker_id == self.tracker.id,
+            revision.item_id.in_(erased),
+            as_system(self.tracker),
+        )
+        diffs = reading.execute(select(revision.diff).where(*of_them)).scalars()
+        assert {name for diff in diffs for name in diff} <= {"deleted_cs"}
 
     def undo_everything(self) -> None:
         """Undo what stands, newest first: engine and model agree, and without earlier undos only trash is left."""
@@ -376,27 +396,29 @@ def lives(url: str, *, examples: int, steps: int) -> None:
     class Here(Life):
         pass
 
-    Here.url = url
-    run_state_machine_as_test(
-        Here,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
+    Here.url = url
+    with TemporaryDirectory(prefix="tracker-life-") as root:
+        Here.root = Path(root)
+        run_state_machine_as_test(Here, settings=chosen)
 
 
 def test_engine_and_model_agree_on_every_moment_sqlite():
     lives("", examples=12, steps=25)
 
 
-def test_engine_and_model_agree_on_every_moment_postgresql(pg_url):
-    lives(pg_url, examples=6, steps=25)
+def test_engine_and_model_agree_on_every_moment_postgresql(pg_server):
+    with pg_server.database() as url:
+        lives(url, examples=6, steps=25)
 
 
 @pytest.mark.slow
-def test_engine_and_model_agree_over_longer_lives(pg_url):
+def test_engine_and_model_agree_over_longer_lives(pg_server):
     lives("", examples=30, steps=40)
-    lives(pg_url, examples=12, steps=40)
+    with pg_server.database() as url:
+        lives(url, examples=12, steps=40)

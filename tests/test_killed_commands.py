@@ -65,6 +65,7 @@ CASES = {
         left_out=("sets", "jobs"),  # the first import and its undo stay in the history of the workspace
     ),
     "item change": Case(("item", "change", "person", "--set", "note=new", "--where", "true", "--yes"), AGAIN, again),
+    "item delete": Case(("item", "delete", "person", "--where", "true", "--yes"), AGAIN, again),
     "undo of many items": Case(("undo", "LARGE"), AGAIN, again),
     "profile apply": Case(("profile", "apply", "band.yaml"), AGAIN, again),
     "profile apply of a newer version": Case(("profile", "apply", "next_choir.yaml"), AGAIN, again),

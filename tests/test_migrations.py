@@ -68,7 +68,7 @@ def test_upgrade_runs_once_and_is_quiet_afterwards(database_url):
     database.close()
 
 
-def test_tables_of_items_that_are_there_can_be_locked_after_an_upgrade(database_url):
+def test_tables_of_items_that_are_there_get_the_columns_of_later_versions(database_url):
     database = Database(database_url)
     with database.writing() as connection:
         migrations.migrate(connection, "0002")
@@ -81,7 +81,8 @@ def test_tables_of_items_that_are_there_can_be_locked_after_an_upgrade(database_
             name: [each["name"] for each in looking.get_columns(name)] for name in ("t_1", "t_20", "t_x")
         }
     database.close()
-    assert columns == {"t_1": ["id", "locked_cs"], "t_20": ["id", "locked_cs"], "t_x": ["id"]}
+    added = ["id", "locked_cs", "erased_cs"]
+    assert columns == {"t_1": added, "t_20": added, "t_x": ["id"]}
 
 
 def test_copy_of_an_older_file_is_kept_whole(tmp_path):

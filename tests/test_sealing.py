@@ -17,7 +17,7 @@ from test_leaks import traces
 from tracker.cli import cli
 from tracker.core.ask.page import get_item, page
 from tracker.core.ask.query import Query
-from tracker.core.base import tables
+from tracker.core.base import scrub, tables
 from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import as_of, history
 from tracker.core.changes.undo import undo
@@ -29,7 +29,7 @@ from tracker.core.design.definitions import RuleDef, ViewDef
 from tracker.core.items.jobs import rebuild_search
 from tracker.core.items.reveal import reveal
 from tracker.core.items.trash import trash_items
-from tracker.core.sealing import rotate, switch, wipe
+from tracker.core.sealing import rotate, switch
 from tracker.core.sealing.asked import Asked
 from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, Invalid, Refused, Unknown
@@ -275,7 +275,7 @@ def last_set(ground: Ground) -> int:
         return max(reading.execute(select(tables.change_set.c.id)).scalars())
 
 
-PLACES = [(switch, "_put"), (switch.rows, "unfilled"), (switch, "apply_plan"), (switch, "clean"), (switch, "wipe"), (wipe, "_patiently"), (switch, "forget_columns")]  # fmt: skip
+PLACES = [(switch, "_put"), (switch.rows, "unfilled"), (switch, "apply_plan"), (switch, "clean"), (switch, "scrub"), (scrub, "_patiently"), (switch, "forget_columns")]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[1])
@@ -283,7 +283,7 @@ def test_a_killed_one_goes_on_where_it_stopped(people, tmp_path, monkeypatch, pl
     with killed(monkeypatch, *place):
         turn(people, "code")
     number = last_set(people)
-    switched = place[1] in ("clean", "wipe", "_patiently", "forget_columns")
+    switched = place[1] in ("clean", "scrub", "_patiently", "forget_columns")
     assert (str(value(people, 1, "code")) == CODES[1]) is not switched
     with pytest.raises(Refused, match="is encrypted already" if switched else "is being changed already"):
         turn(people, "code")

@@ -88,7 +88,7 @@ class ItemChange:
 
     tracker: str
     item_id: int | None
-    action: Literal["create", "change", "trash", "restore"]
+    action: Literal["create", "change", "trash", "restore", "delete"]
     old: Mapping[str, Any]
     new: Mapping[str, Any]
 
@@ -258,7 +258,7 @@ def items_saving(ctx: GateContext, changes: Sequence[ItemChange]) -> None:
 
 @hookspec
 def items_changed(ctx: NotifyContext, changed: Changed) -> None:
-    """Learn that items were created, changed, trashed or restored.
+    """Learn that items were created, changed, trashed, restored or deleted for good.
 
     Asked by a worker, once for each transaction of a change set that is not quiet, after its commit and
     with no transaction open; at least once: a crash repeats it. The answer is not looked at.

@@ -37,6 +37,7 @@ COMMANDS = {
     "search": "tracker.cli.upkeep:search",
     "plugin": "tracker.cli.upkeep:plugin",
     "check": "tracker.cli.check:check",
+    "scrub": "tracker.cli.upkeep:scrub",
     "upgrade": "tracker.cli.upkeep:upgrade",
 }
 

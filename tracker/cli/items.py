@@ -103,14 +103,14 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
         click.echo(table([row for row in filled if row[1]], ("field", "value")))
 
 
-def number_of(reading: Reading, tracker: Tracker, text: str) -> int:
-    """Return the id of an item given by id or uid."""
+def number_of(reading: Reading, tracker: Tracker, text: str, *, trash: bool = False) -> int:
+    """Return the id of an item given by id or uid; `trash`: of one in the trash."""
     if text.lstrip("#").isdecimal() and len(text) < 19:
         return int(text.lstrip("#"))
     from tracker.core.ask.lookup import UID, find_items
     from tracker.errors import NotFound
 
-    found = find_items(reading, tracker, UID, [text]).get(text)
+    found = find_items(reading, tracker, UID, [text], trash=trash).get(text)
     if found is None:
         raise NotFound(tracker.title_one, text)
     return found

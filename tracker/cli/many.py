@@ -1,4 +1,4 @@
-"""`tracker item`: changing, trashing, restoring by an expression, after a preview; and duplicating one."""
+"""`tracker item`: changing, trashing, restoring, deleting, locking many after a preview; and duplicating one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ DONE = {
     "change": "changed",
     "trash": "moved to the trash",
     "restore": "put back",
+    "delete": "deleted for good",
     "lock": "locked",
     "unlock": "unlocked",
 }
@@ -29,7 +30,7 @@ DONE = {
 
 @click.group()
 def item() -> None:
-    """Many items at once: change a field, move them to the trash, put them back, lock them; or duplicate one."""
+    """Many items at once: change a field, trash, put back, delete for good, lock them; or duplicate one."""
 
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:
@@ -92,6 +93,20 @@ def trash(cli: Cli, /, tracker: str, **options: Any) -> None:
 def restore(cli: Cli, /, tracker: str, **options: Any) -> None:
     """Put those items of TRACKER back from the trash for which EXPR holds, after a preview and a question."""
     _do(cli, tracker, "restore", {}, options=options)
+
+
+@item.command("delete")
+@click.argument("tracker")
+@click.argument("items", nargs=-1, metavar="[ID]...")
+@_asking
+@_where(required=False)
+@pass_cli
+def delete(cli: Cli, /, tracker: str, items: tuple[str, ...], **options: Any) -> None:
+    """Delete items of TRACKER that are in the trash for good, by their numbers or uids or by EXPR.
+
+    Their values vanish from history, search and files, and notes on them go with them. Nothing takes that back.
+    """
+    _do(cli, tracker, "delete", {}, options=options, items=items)
 
 
 @item.command("lock")
@@ -161,16 +176,16 @@ def _selection(
     """Return what a command is to act on: items by number or uid, or those for which an expression holds."""
     from tracker.core.ask.page import get_item
     from tracker.core.ask.query import Query
+    from tracker.core.items.bulk import FROM_TRASH
 
     if items is not None and bool(items) == bool(where):
         raise click.UsageError("Name the items by their IDs, or say --where EXPR.")
     if not items:
-        return Query(tracker.key, where=where, trash=deed == "restore")
+        return Query(tracker.key, where=where, trash=deed in FROM_TRASH)
+    trash = deed in FROM_TRASH
     with cli.workspace.read(cli.actor) as reading:
-        return [
-            get_item(reading, tracker, number_of(reading, tracker, each), fields=()).id
-            for each in dict.fromkeys(items)
-        ]
+        numbers = [number_of(reading, tracker, each, trash=trash) for each in dict.fromkeys(items)]
+        return [get_item(reading, tracker, each, fields=(), trash=trash).id for each in numbers]
 
 
 def _do(
@@ -201,14 +216,16 @@ def _do(
     if options["dry_run"] or not (trial.n or others):
         return
     if not options["yes"]:
-        click.confirm("Go on?", abort=True, err=True)
+        asked = "This cannot be taken back. Go on?" if deed == "delete" else "Go on?"
+        click.confirm(asked, abort=True, err=True)
     with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
         n = act(done, tracker, query, deed=deed, values=values, refused={} if others else None)
         number = done.id if n else None
     if options["as_json"]:
         echo_json({"change_set": number, "n": n})
     else:
-        click.echo(f"{n:,} {DONE[deed]}. This is change set {number}; `tracker undo {number}` takes it back.")
+        back = "nothing takes it back" if deed == "delete" else f"`tracker undo {number}` takes it back"
+        click.echo(f"{n:,} {DONE[deed]}. This is change set {number}; {back}.")
 
 
 def _told(reading: Reading, trial: Trial, deed: Deed) -> list[str]:
@@ -219,6 +236,10 @@ def _told(reading: Reading, trial: Trial, deed: Deed) -> list[str]:
         lines.append(f"{trial.same:,} {so} already.")
     if trial.locked:
         lines.append(f"{trial.locked:,} are left as they are: they are locked.")
+    if trial.attached:
+        lines.append(
+            f"{trial.attached:,} notes and other items that are attached to them would be deleted, too."
+        )
     if trial.closed:
         lines.append(f"{trial.closed:,} are left as they are: you may view them, but not do this to them.")
     if trial.refused:

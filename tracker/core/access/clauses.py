@@ -16,7 +16,7 @@ from tracker.core.design.store import trackers
 from tracker.core.language.values import Form
 from tracker.errors import Unknown
 
-__all__ = ["as_system", "inserting", "where"]
+__all__ = ["as_system", "in_trash", "inserting", "where"]
 
 LOCKED_OUT = ("change", "trash", "delete")  # actions that no one may do to a locked item
 
@@ -35,6 +35,11 @@ def where(
     table = tracker.table if table is None else table
     granted = _where(reading, action, tracker, table=table, form=form, behind=())
     return and_(table.c.locked_cs.is_(None), granted) if action in LOCKED_OUT else granted
+
+
+def in_trash(table: FromClause) -> ColumnElement[bool]:
+    """Return the clause that leaves the items in the trash; what was deleted for good is not there any more."""
+    return and_(table.c.deleted_cs.is_not(None), table.c.erased_cs.is_(None))
 
 
 Behind = tuple[

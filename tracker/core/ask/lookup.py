@@ -73,14 +73,19 @@ def find_people(reading: Reading, texts: Iterable[str]) -> dict[str, int]:
     return {text: found[address] for text, address in wanted.items() if address in found}
 
 
-def find_items(reading: Reading, tracker: Tracker, by: str, texts: Iterable[str]) -> dict[str, int]:
-    """Return the ids of the items that the actor may view, by uid, id or a field's value."""
+def find_items(
+    reading: Reading, tracker: Tracker, by: str, texts: Iterable[str], *, trash: bool = False
+) -> dict[str, int]:
+    """Return the ids of the items that the actor may view, by uid, id or a field's value.
+
+    :param trash: of those in the trash that the actor may restore instead; by uid.
+    """
     texts = list(texts)
     if not texts:
         return {}
     if by == UID:
         wanted: dict[str, Any] = {text: text for text in texts}
-        held = _ids(reading, tracker, tracker.table.c.uid, wanted.values())
+        held = _ids(reading, tracker, tracker.table.c.uid, wanted.values(), trash=trash)
     elif by == "id":
         wanted = {text: int(text.lstrip("#")) for text in texts if re.fullmatch("#?[0-9]{1,18}", text)}
         held = _ids(reading, tracker, tracker.table.c.id, wanted.values())
@@ -119,9 +124,12 @@ def _ids(
     wanted: Iterable[Any],
     *,
     joined: Any = None,
+    trash: bool = False,
 ) -> dict[Any, list[int]]:
     table = tracker.table
     seen = and_(clauses.where(reading, "view", tracker, form="set"), table.c.deleted_cs.is_(None))
+    if trash:
+        seen = and_(clauses.where(reading, "restore", tracker, form="set"), clauses.in_trash(table))
     found: dict[Any, list[int]] = {}
     asked = list(set(wanted))
     for start in range(0, len(asked), AT_ONCE):

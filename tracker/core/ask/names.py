@@ -38,15 +38,18 @@ def name_of(
     return " ".join(parts) or f"#{item_id}"
 
 
-def names(reading: Reading, tracker: Tracker, ids: Iterable[int]) -> dict[int, str]:
-    """Return the names of those of `ids` that the actor may view; one query."""
+def names(reading: Reading, tracker: Tracker, ids: Iterable[int], *, trash: bool = False) -> dict[int, str]:
+    """Return the names of those of `ids` that the actor may view; one query.
+
+    :param trash: of those in the trash that the actor may restore instead.
+    """
     wanted = sorted(set(ids))
     if not wanted or not rights(reading).may("view", tracker):
         return {}
     naming = kept(
         reading,
-        ("names", tracker.id),
-        lambda: _naming(reading, tracker),
+        ("names", tracker.id, trash),
+        lambda: _naming(reading, tracker, trash=trash),
         statement=lambda made: made.statement,
     )
     rows = reading.fetch(naming.statement, given(reading, wanted))
@@ -73,16 +76,15 @@ class _Naming:
         return name_of(self.fields, row[0], values, reader)
 
 
-def _naming(reading: Reading, tracker: Tracker) -> _Naming:
+def _naming(reading: Reading, tracker: Tracker, *, trash: bool) -> _Naming:
     fields = name_fields(reading, tracker)
     table = tracker.table
     physicals = [physical for each in fields for physical in each.columns]
     if len(fields) == 1 and type(fields[0].type) is Line:
         physicals = physicals[:1]
     columns = [table.c[physical.name] for physical in physicals]
-    statement = select(table.c.id, *columns).where(
-        among(table.c.id, reading.dialect),
-        clauses.where(reading, "view", tracker),
-        table.c.deleted_cs.is_(None),
-    )
+    here = [clauses.where(reading, "view", tracker), table.c.deleted_cs.is_(None)]
+    if trash:
+        here = [*here[:1], clauses.where(reading, "restore", tracker), clauses.in_trash(table)]
+    statement = select(table.c.id, *columns).where(among(table.c.id, reading.dialect), *here)
     return _Naming(statement, fields)

@@ -92,11 +92,13 @@ def ask(reading: Reading, query: Query, *, form: Form = "page", action: str = "v
     """Check a query and compile its clause.
 
     :param action: the items must be open to it; `export` for exports, `change` for bulk changes.
+        In the trash only `delete` counts, beside the right to restore.
     :raises Unknown: the tracker or a field is not there, or hidden from the actor.
     :raises Invalid: an expression, an operator or an operand is refused.
     """
     tracker = tracker_of(reading, query.tracker)
-    require(reading, "restore" if query.trash else action, tracker)
+    for each in _actions(query, action):
+        require(reading, each, tracker)
     table = tracker.table
     return Asked(
         query,
@@ -106,6 +108,13 @@ def ask(reading: Reading, query: Query, *, form: Form = "page", action: str = "v
         _clause(reading, query, tracker, table, form=form, action=action),
         _order(reading, tracker, query),
     )
+
+
+def _actions(query: Query, action: str) -> tuple[str, ...]:
+    """Return what the items of a query must be open to: of those in the trash, who may restore them sees them."""
+    if not query.trash:
+        return (action,)
+    return ("restore", "delete") if action == "delete" else ("restore",)
 
 
 def open_to(
@@ -136,8 +145,8 @@ def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundFiel
 def _clause(
     reading: Reading, query: Query, tracker: Tracker, table: FromClause, *, form: Form, action: str
 ) -> ColumnElement[bool]:
-    clauses_ = [open_to(reading, "restore" if query.trash else action, tracker, table, form=form)]
-    clauses_.append(table.c.deleted_cs.is_not(None) if query.trash else table.c.deleted_cs.is_(None))
+    clauses_ = [open_to(reading, each, tracker, table, form=form) for each in _actions(query, action)]
+    clauses_.append(clauses.in_trash(table) if query.trash else table.c.deleted_cs.is_(None))
     scope = scope_of(reading)
     if query.where.strip():
         clauses_.append(compiled(query.where, tracker, table, scope=scope, form=form))

@@ -34,6 +34,7 @@ class Item:
     changed_cs: int
     deleted_cs: int | None
     locked_cs: int | None  # the change set that locked it
+    erased_cs: int | None  # the change set that deleted it for good
     owner_id: int | None
     group_id: int | None
     values: dict[str, Any]

@@ -123,11 +123,13 @@ touched = Table(
     Column("changed", BigInteger, nullable=False, server_default="0"),
     Column("trashed", BigInteger, nullable=False, server_default="0"),
     Column("restored", BigInteger, nullable=False, server_default="0"),
+    Column("erased", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("change_set_id", "tracker_id"),
     Index("ix_sys_touched_tracker_id", "tracker_id", "change_set_id"),
 )
 # Rows without a count were written once, for trackers that merely link: they tell of nothing, and open nothing.
-counted = (touched.c.created + touched.c.changed + touched.c.trashed + touched.c.restored) > 0
+touches = touched.c.created + touched.c.changed + touched.c.trashed + touched.c.restored + touched.c.erased
+counted = touches > 0
 
 revision = Table(
     "sys_revision",

@@ -81,6 +81,7 @@ class Counts:
     changed: int = 0
     trashed: int = 0
     restored: int = 0
+    erased: int = 0
 
 
 class ChangeSet(Reading):
@@ -207,10 +208,8 @@ class ChangeSet(Reading):
         touched = {tracker_id: sum(vars(counts).values()) for tracker_id, counts in self.counts.items()}
         if self._resumed:
             table = tables.touched
-            total = table.c.created + table.c.changed + table.c.trashed + table.c.restored
-            rows: list[Any] = list(
-                self.execute(select(table.c.tracker_id, total).where(table.c.change_set_id == self.id))
-            )
+            here = table.c.change_set_id == self.id
+            rows: list[Any] = list(self.execute(select(table.c.tracker_id, tables.touches).where(here)))
             touched = {row[0]: row[1] for row in rows}
         large = [tracker_id for tracker_id, number in touched.items() if number > LARGE]
         if not large:

@@ -24,7 +24,7 @@ class Touched:
     tracker: Tracker
     item_id: int
     name: str
-    action: str  # created, changed, trashed, locked, unlocked
+    action: str  # created, changed, trashed, locked, unlocked, erased
     fields: tuple[FieldChange, ...] = ()
 
 
@@ -53,9 +53,9 @@ def contents_in(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list
     seen = clauses.where(reading, "view", tracker)
     live = table.c.deleted_cs.is_(None)
     created = _ids(reading, tracker, (table.c.created_cs == cs, live, seen), limit)
-    trashed = _ids(
-        reading, tracker, (table.c.deleted_cs == cs, clauses.where(reading, "restore", tracker)), limit
-    )
+    once_seen = clauses.where(reading, "restore", tracker)
+    trashed = _ids(reading, tracker, (table.c.deleted_cs == cs, once_seen), limit)
+    erased = _ids(reading, tracker, (table.c.erased_cs == cs, once_seen), limit)
     rows = reading.execute(
         select(revision.c.item_id, revision.c.diff)
         .join(table, table.c.id == revision.c.item_id)
@@ -71,7 +71,8 @@ def contents_in(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list
         for what in (locking(row.diff),)
         if (fields := field_changes(reading, tracker, row.diff)) or what or "deleted_cs" in row.diff
     ]
-    return made + changed + [Touched(tracker, each, f"#{each}", "trashed") for each in trashed]
+    gone = {**dict.fromkeys(trashed, "trashed"), **dict.fromkeys(erased, "erased")}
+    return made + changed + [Touched(tracker, each, f"#{each}", action) for each, action in gone.items()]
 
 
 def _ids(reading: Reading, tracker: Tracker, clause: Sequence[object], limit: int) -> list[int]:

@@ -40,7 +40,7 @@ class Entry:
 
     change_set: ChangeSetInfo
     version: int
-    action: str  # created, changed, trashed, restored, locked, unlocked
+    action: str  # created, changed, trashed, restored, locked, unlocked, erased
     fields: tuple[FieldChange, ...] = ()
 
 
@@ -74,8 +74,10 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
         .order_by(table.c.version.desc())
         .limit(limit)
     ).all()
-    wanted = {row.change_set_id for row in rows} | {item.created_cs} | ({item.deleted_cs} - {None})
-    infos = change_set_infos(reading, wanted)
+    infos = change_set_infos(
+        reading,
+        {row.change_set_id for row in rows} | {item.created_cs, item.deleted_cs, item.erased_cs},
+    )
     entries = [
         Entry(
             infos[row.change_set_id],
@@ -86,10 +88,15 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
         for row in rows
     ]
     if item.deleted_cs is not None:
-        entries.insert(0, Entry(infos[item.deleted_cs], item.version, "trashed"))
+        entries.insert(
+            0, Entry(infos[item.deleted_cs], item.version - (item.erased_cs is not None), "trashed")
+        )
+    if item.erased_cs is not None:  # of the changes before it only who made them is left, and when
+        entries.insert(0, Entry(infos[item.erased_cs], item.version, "erased"))
     if len(rows) < limit:
         entries.append(Entry(infos[item.created_cs], 1, "created"))
-    return [entry for entry in entries if entry.action != "changed" or entry.fields]
+    told = item.erased_cs is not None
+    return [entry for entry in entries if told or entry.action != "changed" or entry.fields]
 
 
 def locking(diff: Mapping[str, Any]) -> str:
@@ -140,7 +147,9 @@ def _side_value(field: BoundField, diff: Mapping[str, Any], place: int) -> Any:
 
 
 def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) -> dict[str, Any] | None:
-    """Return the readable values that an item had at a moment; None before its creation or while trashed.
+    """Return the readable values that an item had at a moment.
+
+    None before its creation, while it was in the trash, and of one that was deleted for good.
 
     :raises NotFound: the item is not open to the actor today.
     """
@@ -151,6 +160,8 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
         if mine.level(each) >= MASKED and not each.computed
     ]
     item = get_item(reading, tracker, item_id, fields=fields, trash=True)
+    if item.erased_cs is not None:
+        return None
     table = tables.revision
     rows = reading.execute(
         select(table.c.diff, table.c.change_set_id)
@@ -288,7 +299,8 @@ def _touches_open(reading: Reading, tracker: Tracker, cs: int) -> bool:
     revised = select(revision.c.item_id).where(
         revision.c.tracker_id == tracker.id, revision.c.change_set_id == cs, clauses.as_system(tracker)
     )
-    ways = (table.c.created_cs == cs, table.c.deleted_cs == cs, table.c.id.in_(revised))
+    done = [column == cs for column in (table.c.created_cs, table.c.deleted_cs, table.c.erased_cs)]
+    ways = (*done, table.c.id.in_(revised))
     view = and_(clauses.where(reading, "view", tracker), table.c.deleted_cs.is_(None))
     restore = and_(clauses.where(reading, "restore", tracker), table.c.deleted_cs.is_not(None))
     return any(
@@ -371,6 +383,6 @@ def touched_counts(reading: Reading, ids: Sequence[int]) -> dict[int, dict[str, 
         tracker = seen.get(row.tracker_id)
         if tracker is None or not (row.change_set_id in own or mine.views_all(tracker)):
             continue
-        counts = Counts(row.created, row.changed, row.trashed, row.restored)
+        counts = Counts(*(getattr(row, name) for name in vars(Counts())))
         found.setdefault(row.change_set_id, {})[tracker.key] = counts
     return found

@@ -40,18 +40,21 @@ CHANGED_SINCE = "it was changed since"
 TAKEN = "its old value is used by another now"
 DEAD = "what it linked to is in the trash now"
 RETYPED = "its field has another type since"
+ERASED = "it was deleted for good"
 NOT_OPEN = "you may not change all that was changed"
 
 
 def undo_trashing(change: ChangeSet, tracker: Tracker, cs: int, *, between: Between) -> list[Conflict]:
     """Restore what the change set trashed; somebody else's trashing only with the right to restore."""
     table = tracker.table
-    gone = and_(table.c.deleted_cs == cs, table.c.id.between(*between))
-    hold(change, tracker, gone)
+    trashed = and_(table.c.deleted_cs == cs, table.c.id.between(*between))
+    hold(change, tracker, trashed)
+    erased = _listed(change, tracker, and_(trashed, table.c.erased_cs.is_not(None)), ERASED)
+    gone = and_(trashed, table.c.erased_cs.is_(None))
     allowed = clauses.where(change, "restore", tracker, form="set")
     if obstacles.is_own(change, cs):
         allowed = or_(allowed, clauses.where(change, "trash", tracker, form="set"))
-    conflicts = _listed(change, tracker, and_(gone, not_(allowed)), "you may not restore it")
+    conflicts = erased + _listed(change, tracker, and_(gone, not_(allowed)), "you may not restore it")
     taken = obstacles.taken_ids(change, tracker, and_(gone, allowed))
     conflicts += [Conflict(tracker.key, item_id, key, TAKEN) for item_id, key in taken]
     lacking = obstacles.lacking_ids(change, tracker, and_(gone, allowed))
@@ -108,10 +111,14 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     """
     table = tracker.table
     here = and_(revisions_of(tracker, cs, between), not_(_restores(change)))
+    erased = and_(here, table.c.erased_cs.is_not(None))
+    holding = select(revision.c.item_id).join(table, table.c.id == revision.c.item_id)
+    turned = _listed(change, tracker, table.c.id.in_(holding.where(erased)), ERASED)
+    if turned:
+        here = and_(here, revision.c.item_id.not_in(holding.where(erased)))
     columns = _columns_in(change, here)
-    turned: list[Conflict] = []
     if LOCK.name in columns:
-        turned = undo_locks(change, tracker, cs, between=between)
+        turned += undo_locks(change, tracker, cs, between=between)
         columns.remove(LOCK.name)
         here = and_(here, not_(locks(change)))
     if not columns:

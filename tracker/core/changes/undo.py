@@ -172,9 +172,21 @@ def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
                 id=change_set_id,
             )
         )
+    if _only_erased(reading, change_set_id):
+        raise Refused(
+            _("Change set %(id)s deleted items for good: nothing of them is left.", id=change_set_id)
+        )
     if info.undone_by is not None and not change_set_infos(reading, [info.undone_by])[info.undone_by].left:
         raise Refused(_("Change set %(id)s is undone already.", id=change_set_id))
     return info
+
+
+def _only_erased(reading: Reading, change_set_id: int) -> bool:
+    """Say whether a change set deleted items for good and did nothing else."""
+    table = tables.touched.c
+    sums = select(func.sum(table.erased).label("erased"), func.sum(tables.touches).label("touched"))
+    row = reading.execute(sums.where(table.change_set_id == change_set_id)).one()
+    return bool(row.erased) and row.erased == row.touched
 
 
 def _may_undo(reading: Reading, info: ChangeSetInfo) -> bool:
@@ -192,10 +204,9 @@ def _may_undo(reading: Reading, info: ChangeSetInfo) -> bool:
 
 def _size(reading: Reading, change_set_id: int) -> int:
     table = tables.touched
-    total = table.c.created + table.c.changed + table.c.trashed + table.c.restored
     return int(
         reading.execute(
-            select(func.coalesce(func.sum(total), 0)).where(table.c.change_set_id == change_set_id)
+            select(func.coalesce(func.sum(tables.touches), 0)).where(table.c.change_set_id == change_set_id)
         ).scalar_one()
     )
 

@@ -16,8 +16,7 @@ from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.store import trackers
-from tracker.core.items.files import CHUNK, ORPHAN_AGE_S, folder
-from tracker.core.items.rows import names_column
+from tracker.core.items.files import CHUNK, ORPHAN_AGE_S, file_fields, folder, named_in_history
 
 AT_ONCE = 1_000  # files
 SAMPLE = 256 << 20  # bytes that are read without --full
@@ -88,17 +87,14 @@ def _check_holders(look: Look, reading: Reading) -> None:
     """Look for files that no item holds or held, and for items that hold a file that there is no row of."""
     table = tables.file
     fields = [
-        (tracker, field)
-        for tracker in trackers(reading).by_id.values()
-        for field in (*tracker.all_fields.values(), *tracker.former)
-        if field.refers == "file" and field.columns
+        (tracker, field) for tracker in trackers(reading).by_id.values() for field in file_fields(tracker)
     ]
     held = [_held_in(tracker, field) for tracker, field in fields]
     unheld = except_(select(table.c.id), *held) if held else select(table.c.id)
     alone = set(reading.execute(unheld.limit(MOST)).scalars())
     for tracker, field in fields:
         if alone:
-            alone -= _held_once(reading, tracker, field)
+            alone -= named_in_history(reading, tracker, field)
     for number in sorted(alone):
         what = f"File {number} is held by no item, now or in history."
         todo = "It only takes room; tell whoever looks after the database, if it is not what somebody just removed."
@@ -114,19 +110,6 @@ def _held_in(tracker: Tracker, field: BoundField) -> Any:
 
 def _target(tracker: Tracker, field: BoundField) -> ColumnElement[Any]:
     return field.side.c[field.main.name] if field.many else tracker.table.c[field.main.name]
-
-
-def _held_once(reading: Reading, tracker: Tracker, field: BoundField) -> set[int]:
-    """Return the numbers of files that revisions of a field name."""
-    revision, name = tables.revision.c, field.definition.column if field.many else field.main.name
-    asked = select(revision.diff).where(
-        revision.tracker_id == tracker.id, names_column(reading.dialect, name), clauses.as_system(tracker)
-    )
-    met: set[int] = set()
-    for diff in reading.execute(asked.execution_options(yield_per=AT_ONCE)).scalars():
-        for value in diff[name]:
-            met |= {each[0] for each in value} if isinstance(value, list) else {value} - {None}
-    return met
 
 
 # -- links ----------------------------------------------------------------------------------------

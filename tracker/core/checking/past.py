@@ -34,7 +34,7 @@ def check_past(look: Look, reading: Reading, tracker: Tracker, rows: Sequence[An
         .order_by(revision.item_id, revision.version)
     )
     met = {row.created_cs for row in rows} | {row.changed_cs for row in rows}
-    met |= ({row.deleted_cs for row in rows} | {row.locked_cs for row in rows}) - {None}
+    met |= {getattr(row, name) for row in rows for name in ("deleted_cs", "locked_cs", "erased_cs")} - {None}
     walk = _Walk(look, tracker, {row.id: row for row in rows})
     found = reading.execute(
         asked.execution_options(yield_per=AT_ONCE), given(reading, [row.id for row in rows])
@@ -88,7 +88,8 @@ class _Walk:
 
     def _compare(self, item_id: int, version: int, last: Mapping[str, Any]) -> None:
         row = self.rows[item_id]
-        if row.version != version + (row.deleted_cs is not None):
+        # Neither trashing nor deleting for good leaves a revision.
+        if row.version != version + (row.deleted_cs is not None) + (row.erased_cs is not None):
             self._wrong_version(item_id)
         for name, value in last.items():
             if name in self._storages:

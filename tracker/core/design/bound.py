@@ -31,6 +31,7 @@ SYSTEM_COLUMNS = (
     "changed_cs",
     "deleted_cs",
     "locked_cs",
+    "erased_cs",
     "owner_id",
     "group_id",
 )

@@ -111,6 +111,7 @@ def create_item_table(change: ChangeSet, name: str, columns: Mapping[str, Storag
         Column("changed_cs", Id, nullable=False),
         Column("deleted_cs", Id),
         Column("locked_cs", Id),
+        Column("erased_cs", Id),
         Column("owner_id", Id),
         Column("group_id", Id),
     ]

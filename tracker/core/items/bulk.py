@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from tracker.core.access.clauses import in_trash
 from tracker.core.access.rights import require, require_fields
 from tracker.core.ask import search
 from tracker.core.ask.query import Query, ask, open_to
@@ -24,18 +25,23 @@ from tracker.fields.base import FieldType
 from tracker.fields.storage import Stored
 
 CHUNK = 5000
+FROM_TRASH = ("restore", "delete")  # what is done to items in the trash
 Selection = Query | Sequence[int]
 
 
 def chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str) -> ColumnElement[bool]:
-    """Return the clause for the items of a selection on which the actor may do `action`."""
+    """Return the clause for the items of a selection on which the actor may do `action`.
+
+    To restore or to delete them, they must be in the trash; else outside.
+    """
     if isinstance(selection, Query):
         return ask(reading, selection, form="set", action=action).clause
     table = tracker.table
+    actions = ("restore", "delete") if action == "delete" else (action,)
     return and_(
         table.c.id.in_(list(selection)),
-        table.c.deleted_cs.is_(None),
-        open_to(reading, action, tracker, form="set"),
+        in_trash(table) if action in FROM_TRASH else table.c.deleted_cs.is_(None),
+        *(open_to(reading, each, tracker, form="set") for each in actions),
     )
 
 

@@ -8,21 +8,25 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
+from tracker.core.access import clauses
 from tracker.core.access.rights import readable_field
+from tracker.core.ask.among import among, given
 from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
-from tracker.core.design.bound import Tracker
+from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.store import trackers
+from tracker.core.items.rows import names_column
 from tracker.errors import Invalid, NotFound
 from tracker.i18n import _
 
@@ -30,6 +34,8 @@ LARGEST = 50 * 1024 * 1024
 CHUNK = 1 << 20
 ORPHAN_AGE_S = 24 * 3600
 LONGEST_NAME = 200
+AT_ONCE = 1_000  # revisions
+FILES_GONE = "files_gone"  # the job that removes files whose items were deleted for good
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,64 @@ def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
     table = tables.file
     rows = reading.execute(select(table.c.id, table.c.name).where(table.c.id.in_(sorted(ids)))) if ids else ()
     return {row.id: row.name for row in rows}
+
+
+def file_fields(tracker: Tracker) -> list[BoundField]:
+    """Return the fields of a tracker that hold files, retired ones and former forms too."""
+    every = (*tracker.all_fields.values(), *tracker.former)
+    return [each for each in every if each.refers == "file" and each.columns]
+
+
+def named_in_history(
+    reading: Reading, tracker: Tracker, field: BoundField, ids: Iterable[int] | None = None
+) -> set[int]:
+    """Return the numbers of files that revisions of a field name; of some items, or of all."""
+    revision, name = tables.revision.c, field.definition.column if field.many else field.main.name
+    asked = select(revision.diff).where(
+        revision.tracker_id == tracker.id, names_column(reading.dialect, name), clauses.as_system(tracker)
+    )
+    if ids is not None:
+        asked = asked.where(among(revision.item_id, reading.dialect))
+    found = reading.execute(
+        asked.execution_options(yield_per=AT_ONCE), {} if ids is None else given(reading, ids)
+    )
+    met: set[int] = set()
+    for diff in found.scalars():
+        for value in diff[name]:
+            met |= {each[0] for each in value} if isinstance(value, list) else {value}
+    return met - {None}
+
+
+def held_by(reading: Reading, tracker: Tracker, ids: Sequence[int]) -> set[int]:
+    """Return the numbers of the files that some items hold, or held once."""
+    met: set[int] = set()
+    for field in file_fields(tracker):
+        holder = field.side if field.many else tracker.table
+        item = holder.c.item_id if field.many else holder.c.id
+        here = (among(item, reading.dialect), clauses.as_system(tracker))
+        held = reading.execute(select(holder.c[field.main.name]).where(*here), given(reading, ids))
+        met |= set(held.scalars()) | named_in_history(reading, tracker, field, ids)
+    return met - {None}
+
+
+def forget_files(change: ChangeSet, numbers: set[int]) -> None:
+    """Let files go that no item holds any more: their rows now, what they hold by a job after the commit."""
+    table, left = tables.file, set(numbers)
+    for tracker in trackers(change).by_id.values() if left else ():
+        for field in file_fields(tracker):
+            held = (field.side if field.many else tracker.table).c[field.main.name]
+            here = (among(held, change.dialect), clauses.as_system(tracker))
+            left -= set(change.execute(select(held).where(*here), given(change, left)).scalars())
+    if left:
+        gone = delete(table).where(among(table.c.id, change.dialect)).returning(table.c.path)
+        paths = change.execute(gone, given(change, left)).scalars().all()
+        change.queue(FILES_GONE, {"paths": sorted(paths)})
+
+
+def remove_gone(workspace: Workspace, paths: Iterable[str]) -> None:
+    """Remove files whose rows are gone; what is not there any more is no error."""
+    for path in paths:
+        (folder(workspace) / path).unlink(missing_ok=True)
 
 
 def sweep(workspace: Workspace, *, age_s: float = ORPHAN_AGE_S) -> int:

@@ -11,7 +11,7 @@ from tracker.core.items.judge import Refusals
 from tracker.errors import Invalid, Unknown
 from tracker.hookspecs import GateContext, ItemChange
 
-Action = Literal["create", "change", "trash", "restore"]
+Action = Literal["create", "change", "trash", "restore", "delete"]
 Passing = tuple[int | None, Mapping[str, Any], dict[str, Any]]  # id, old values, new values (may be changed)
 
 

@@ -12,7 +12,7 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.design.marks import as_system
 from tracker.core.design.store import trackers
 from tracker.core.items.bulk import reindex_items
-from tracker.core.items.files import sweep
+from tracker.core.items.files import FILES_GONE, remove_gone, sweep
 from tracker.hookspecs import Handler, Interrupted, JobContext
 
 STEP = 2000  # ids in one transaction
@@ -57,5 +57,9 @@ def sweep_files(workspace: Workspace) -> None:
     sweep(workspace)
 
 
+def _files_gone(ctx: JobContext, payload: Mapping[str, Any]) -> None:
+    remove_gone(ctx.workspace, payload["paths"])
+
+
 CHORES = (sweep_files,)
-HANDLERS: Mapping[str, Handler] = {"search_rebuild": _search_rebuild}
+HANDLERS: Mapping[str, Handler] = {"search_rebuild": _search_rebuild, FILES_GONE: _files_gone}

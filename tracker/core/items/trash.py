@@ -44,7 +44,7 @@ def trash_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
     size = BATCH if change.workspace.hooks.asked("items_saving") else CHUNK
     for low, high in id_ranges(change, tracker, clause, size=size):
         part = and_(tracker.table.c.id.between(low, high), clause)
-        asked = _to_ask(change, tracker, part)
+        asked = to_ask(change, tracker, part)
         trashed += trash_where(change, tracker, part, leaving=clause)
         confirm(change, tracker, "trash", asked)
     if not trashed and not isinstance(selection, Query) and len(selection) == 1:
@@ -221,14 +221,14 @@ def restore_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> 
     tracker = judge.current(change, tracker)
     require(change, "restore", tracker)
     table = tracker.table
-    allowed = and_(table.c.deleted_cs.is_not(None), open_to(change, "restore", tracker, form="set"))
+    allowed = and_(clauses.in_trash(table), open_to(change, "restore", tracker, form="set"))
     restored = 0
     asked: list[Passing] = []
     ids = _ids_of(change, tracker, selection)
     for start in range(0, len(ids), BATCH):
         part = and_(table.c.id.in_(ids[start : start + BATCH]), allowed)
         hold(change, tracker, part)
-        asked += _to_ask(change, tracker, part)
+        asked += to_ask(change, tracker, part)
         restored += restore_where(change, tracker, part)
     # Only now: those that need one another come back together.
     for start in range(0, len(ids) if restored else 0, BATCH):
@@ -282,7 +282,7 @@ def _needing(change: ChangeSet, tracker: Tracker, field: BoundField) -> Message:
     )
 
 
-def _to_ask(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> list[Passing]:
+def to_ask(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> list[Passing]:
     """Return what plugins are asked of the items of a clause, with their values; nothing where none asks."""
     if not change.workspace.hooks.asked("items_saving"):
         return []
@@ -295,7 +295,7 @@ def _to_ask(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) ->
 def restore_where(change: ChangeSet, tracker: Tracker, clause: ColumnElement[bool]) -> int:
     """Restore the items of a clause, with a revision each that says from which trashing."""
     table = tracker.table
-    trashed = and_(clause, table.c.deleted_cs.is_not(None))
+    trashed = and_(clause, clauses.in_trash(table))
     hold(change, tracker, trashed)  # of two who restore the same at once, the second finds nothing to do
     build = "json_object('deleted_cs', json_array(deleted_cs, NULL))"
     if change.dialect == "postgresql":

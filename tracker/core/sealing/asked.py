@@ -21,7 +21,7 @@ from tracker.errors import Forbidden, Refused, Unknown
 from tracker.i18n import _
 
 KEY = "sealing"  # in the place of a change set
-FILLING, CLEANING, WIPING = "filling", "cleaning", "wiping"
+FILLING, CLEANING, SCRUBBING = "filling", "cleaning", "scrubbing"
 CHANGED = ("encrypted", "search", "column", "indexed", "unique")  # of a definition
 
 

@@ -18,6 +18,7 @@ from tracker.core.access.rights import require_admin
 from tracker.core.ask.rows import Item
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
+from tracker.core.base.scrub import scrub
 from tracker.core.base.transaction import ChangeSet, Door
 from tracker.core.base.workspace import Workspace
 from tracker.core.conversion import rows
@@ -29,11 +30,11 @@ from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.definitions import FieldDef
 from tracker.core.design.difference import Plan, Step
 from tracker.core.design.marks import own_work
+from tracker.core.design.store import trackers
 from tracker.core.design.words import key_of
 from tracker.core.items.batches import AT_ONCE, batch
-from tracker.core.sealing.asked import CLEANING, FILLING, WIPING, Asked, Place, checked, open_place, opened
-from tracker.core.sealing.clean import clean, forget_columns
-from tracker.core.sealing.wipe import wipe
+from tracker.core.sealing.asked import CLEANING, FILLING, SCRUBBING, Asked, Place, checked, open_place, opened
+from tracker.core.sealing.clean import clean, forget_columns, plain_columns
 from tracker.core.vault.index import blind_many
 from tracker.core.vault.seal import vault
 from tracker.errors import Invalid, Refused
@@ -41,6 +42,9 @@ from tracker.i18n import _
 
 FEW = 1_000  # items that may be left for the moment in which writers are kept out
 MOST_ROUNDS = 100  # over what is saved meanwhile
+BUSY = _(
+    "The field is encrypted, but others hold the database, so its files could not be written anew: plain values may still be in them. Run `tracker field resume` later."
+)
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ class _Run:
     def leave_nothing(self) -> None:
         """Remove all plain values that the field has, or had, and that files still hold."""
         self.clean()
-        wipe(self.workspace, self.number)
+        self.scrub()
         self.end()
 
     def clean(self) -> None:
@@ -227,8 +231,18 @@ class _Run:
                 if items:
                     replace(place, reached=items[-1].id, done=done).save(change)
                 else:
-                    replace(place, phase=WIPING, reached=None).save(change)
+                    replace(place, phase=SCRUBBING, reached=None).save(change)
             self.report(Progress(CLEANING, min(done, of), of))
+
+    def scrub(self) -> None:
+        """Write anew what held the plain values."""
+        with self.workspace.read(self.actor) as reading:
+            place = open_place(reading, self.number)
+            found = trackers(reading).owner_of(place.field_id)
+            assert found is not None
+            tracker, field = found
+            sides = [was.definition.column for was in plain_columns(tracker, field) if was.many]
+        scrub(self.workspace, [tracker.table_name, *sides, "sys_revision", "sys_search"], busy=BUSY)
 
     def end(self) -> None:
         """Forget the columns that are empty now: history and earlier moments are read by the sealed one."""

@@ -60,7 +60,7 @@ def line(reading: Reading, summary: Summary) -> Line:
         summary,
         what or _nothing_seen(info.kind),
         ICONS.get(info.kind) or ("plus" if item and item.action == "created" else "pencil"),
-        item if item and item.action != "trashed" else None,
+        item if item and item.action not in ("trashed", "erased") else None,
         undo=open_for_undo and mine and may_take_back(reading, summary.counts, [item] if item else None),
     )
 
@@ -89,6 +89,8 @@ def may_take_back(
 
 
 def _may(reading: Reading, each: Touched) -> bool:
+    if each.action == "erased":
+        return False
     if each.action == "trashed":  # only those that the actor may restore are named
         return True
     try:
@@ -139,6 +141,8 @@ def _about_one(item: Touched) -> str:
         return "added"
     if item.action == "trashed":
         return f"moved one of {item.tracker.title} to the trash"
+    if item.action == "erased":
+        return f"deleted one of {item.tracker.title} for good"
     if item.action in ("locked", "unlocked"):
         return item.action
     labels = [each.field.label if each.field else str(PLACED.get(each.key, each.key)) for each in item.fields]
@@ -165,6 +169,7 @@ DID = {
     "changed": "changed %(what)s",
     "trashed": "moved %(what)s to the trash",
     "restored": "put back %(what)s",
+    "erased": "deleted %(what)s for good",
 }
 WOULD = {
     "created": "adds %(what)s",

@@ -214,8 +214,10 @@ def allowed(reading: Reading, tracker: Tracker, item_id: int, action: str) -> bo
 
 def _possible(reading: Reading, tracker: Tracker, item: Item) -> frozenset[str]:
     mine = rights(reading)
+    if item.erased_cs is not None:
+        return frozenset()
     if item.deleted_cs is not None:
-        return frozenset({"restore"} if mine.may("restore", tracker) else ())
+        return frozenset(action for action in ("restore", "delete") if mine.may(action, tracker))
     found = {action for action in ("change", "trash", "lock") if allowed(reading, tracker, item.id, action)}
     return frozenset(found | ({"create"} if mine.may("create", tracker) else set()))
 

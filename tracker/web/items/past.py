@@ -33,6 +33,7 @@ ACTIONS = {
     "restored": "put this back",
     "locked": "locked this",
     "unlocked": "unlocked this",
+    "erased": "deleted this for good",
 }
 MARKS = {
     "created": "circle-plus",
@@ -41,6 +42,7 @@ MARKS = {
     "changed": "pencil",
     "locked": "lock",
     "unlocked": "lock-open",
+    "erased": "x",
 }
 
 
@@ -110,7 +112,7 @@ def _names(reading: Reading, tracker: Tracker, entries: list[Entry]) -> Names:
 def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: bool) -> Card:
     info = entry.change_set
     number = len(entry.fields)
-    does = ACTIONS.get(entry.action) or f"changed {number} field{'' if number == 1 else 's'}"
+    does = ACTIONS.get(entry.action) or _changed(number)
     return Card(
         entry,
         info.at.astimezone(reading.actor.reader.zone).strftime("%H:%M"),
@@ -124,6 +126,11 @@ def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: boo
         others,
         may and info.undone_by is None and info.state == "done",
     )
+
+
+def _changed(number: int) -> str:
+    """Return what was done to fields; of what was deleted for good nobody knows any more how many they were."""
+    return f"changed {number or 'some'} field{'' if number == 1 else 's'}"
 
 
 def told(reading: Reading, tracker: Tracker, changes: tuple[FieldChange, ...]) -> tuple[Line, ...]:

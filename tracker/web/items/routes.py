@@ -56,7 +56,7 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
     page = item_page(reading, tracker, item)
     tabs = related(reading, tracker, item)
     chosen = next((each for each in tabs if each.key == request.args.get("tab")), None)
-    trashed = change_set_infos(reading, [item.deleted_cs]).get(item.deleted_cs or 0)
+    gone = item.erased_cs or item.deleted_cs
     open_history = request.args.get("history") == "1"
     return render_template(
         "items/show.html",
@@ -67,7 +67,7 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
         panels=panels(reading, tracker, item),
         last=days(reading, tracker, item_id, limit=LAST, may=_may_undo(page)),
         history=days(reading, tracker, item_id, may=_may_undo(page)) if open_history else None,
-        trashed=trashed,
+        gone=change_set_infos(reading, [gone]).get(gone or 0),
         lock=lock_of(reading, item),
         mask=MASK,
     )

@@ -1,4 +1,4 @@
-"""What is done to many items at once: one field changed, into the trash, and back."""
+"""What is done to many items at once: one field changed, into the trash."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 
 from tracker.core.access.rights import editable, require, visible_tracker
-from tracker.core.ask.names import name_fields, name_of
-from tracker.core.ask.page import page
 from tracker.core.ask.query import Query
 from tracker.core.base.transaction import Reading
-from tracker.core.changes.history import change_set_infos
 from tracker.core.changes.trial import Trial, preview
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.items.bulk import Selection, change_items, count_chosen
-from tracker.core.items.trash import restore_items, trash_items
+from tracker.core.items.trash import trash_items
 from tracker.errors import Invalid
 from tracker.fields.base import Kind
 from tracker.i18n import _
@@ -29,9 +26,9 @@ from tracker.web.asking import changing, close, reading
 from tracker.web.forms.dialect import dialect_of
 from tracker.web.items.values import Names
 from tracker.web.lists import chips
-from tracker.web.lists.asked import PAGE, back_to, state_of
+from tracker.web.lists.asked import back_to, state_of
 from tracker.web.lists.state import State
-from tracker.web.showing import to_item, to_tracker
+from tracker.web.showing import to_item
 from tracker.web.toasts import toast
 
 bp = Blueprint("many", __name__, url_prefix="/t")
@@ -176,43 +173,3 @@ def _apply(
     what = words.counted(n, tracker, g.actor.reader)
     toast(_("%(label)s changed for %(what)s.", label=bound.label, what=what), undo=done)
     return redirect(back_to(tracker), 303)
-
-
-# -- the trash ------------------------------------------------------------------------------------------
-
-
-@bp.get("/<name>/trash")
-def show_trash(name: str) -> ResponseReturnValue:
-    """List what is in the trash, with who put it there."""
-    here = reading()
-    tracker = visible_tracker(here, name)
-    fields = name_fields(here, tracker)
-    query = Query(tracker.key, columns=tuple(each.key for each in fields), sort=("-updated_at",), trash=True)
-    found = page(here, query, cursor=request.args.get("after"), limit=PAGE)
-    infos = change_set_infos(here, {item.deleted_cs for item in found.items})
-    return render_template(
-        "lists/trash.html",
-        tracker=tracker,
-        items=[
-            (
-                item.id,
-                name_of(fields, item.id, item.values, here.actor.reader),
-                infos.get(item.deleted_cs or 0),
-            )
-            for item in found.items
-        ],
-        next=found.next and to_tracker(tracker.key, "trash", after=found.next),
-        previous=found.previous and to_tracker(tracker.key, "trash", after=found.previous),
-    )
-
-
-@bp.post("/<name>/put-back")
-def put_back(name: str) -> ResponseReturnValue:
-    """Bring items back from the trash."""
-    tracker = visible_tracker(reading(), name)
-    ids = [int(each) for each in request.form.getlist("id") if each.isdigit() and len(each) < 19]
-    with changing() as change:
-        n = restore_items(change, tracker, ids)
-        done = change.id if n else None
-    toast(_("%(what)s put back.", what=words.counted(n, tracker, g.actor.reader)), undo=done)
-    return redirect(to_tracker(tracker.key, "trash"), 303)

@@ -17,7 +17,7 @@ from tracker.core.design.bound import Tracker
 from tracker.errors import Invalid, Unknown
 from tracker.web.asking import reading
 from tracker.web.failures import not_open
-from tracker.web.lists import chips, columns, exporting, many
+from tracker.web.lists import chips, columns, exporting, many, trash
 from tracker.web.lists.asked import PAGE, state_of, views, whole_view
 from tracker.web.lists.columns import Column
 from tracker.web.lists.heads import Head, heads
@@ -26,7 +26,7 @@ from tracker.web.showing import is_partial, is_there, to_tracker
 from tracker.web.words import noun
 
 bp = Blueprint("lists", __name__, url_prefix="/t")
-blueprints = (bp, many.bp, exporting.bp)
+blueprints = (bp, many.bp, trash.bp, exporting.bp)
 
 COUNTED_AT_ONCE = 4  # tabs; the counts of more come after the page
 MOST_TRIED = 4  # conditions that are taken off by way of trial where nothing matches

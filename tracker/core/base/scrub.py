@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from tracker.core.base.actor import system
 from tracker.core.base.database import is_busy
 from tracker.core.base.workspace import Workspace
-from tracker.core.design.store import trackers
-from tracker.core.sealing.asked import open_place
-from tracker.core.sealing.clean import plain_columns
 from tracker.errors import Refused
-from tracker.i18n import _
+from tracker.i18n import Message, _
 
 PATIENCE_S = 60.0
-_ACTOR = system("wipe")
+BUSY = _(
+    "Others hold the database, so its files could not be written anew: what was deleted may still be in them. Try again later."
+)
+_ACTOR = system("scrub")
 
 
-def wipe(workspace: Workspace, number: int) -> None:
-    """Write anew what held the plain values of a field, which the switch of this number emptied.
+def scrub(workspace: Workspace, names: Sequence[str] = (), *, busy: Message = BUSY) -> None:
+    """Write the database's files anew, so that nothing of what was emptied or deleted is left in them.
 
-    On SQLite the whole file, and its log; on PostgreSQL the tables, with their indexes and statistics. Others
-    wait meanwhile.
+    On SQLite the whole file, and its log; on PostgreSQL tables, with their indexes and statistics. Others wait
+    meanwhile, and room for a second copy of the largest is needed. Backups, and copies that the disk keeps by
+    itself, are not reached.
 
-    :raises Refused: others hold what has to be written anew; the switch stays open, and goes on later.
+    :param names: the tables to write anew on PostgreSQL; none means all.
+    :param busy: the sentence for others being in the way.
+    :raises Refused: others hold what has to be written anew; it can be tried again.
     """
-    with workspace.read(_ACTOR) as reading:
-        place = open_place(reading, number)
-        found = trackers(reading).owner_of(place.field_id)
-        assert found is not None
-        tracker, field = found
-        sides = [was.definition.column for was in plain_columns(tracker, field) if was.many]
-    if workspace.database.dialect == "sqlite":
-        _wipe_file(workspace)
-    else:
-        _wipe_tables(workspace, [tracker.table_name, *sides, "sys_revision", "sys_search"])
+    try:
+        if workspace.database.dialect == "sqlite":
+            _scrub_file(workspace)
+        else:
+            _scrub_tables(workspace, names)
+    except _InTheWay as error:
+        raise Refused(busy) from error
 
 
-def _wipe_file(workspace: Workspace) -> None:
+def _scrub_file(workspace: Workspace) -> None:
     with workspace.change(_ACTOR, door="engine", quiet=True) as change:
         # Its own pages keep words that were deleted until they are merged away.
         change.execute(text("INSERT INTO sys_search_words(sys_search_words) VALUES ('rebuild') /*engine:*/"))
@@ -65,9 +65,10 @@ def _checkpoint(driver: Any) -> None:
         raise driver.OperationalError("database is locked")
 
 
-def _wipe_tables(workspace: Workspace, names: list[str]) -> None:
+def _scrub_tables(workspace: Workspace, names: Sequence[str]) -> None:
     autocommit = workspace.database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with autocommit.connect() as connection:
+        names = names or inspect(connection).get_table_names()
         _wait_for_older(connection)
         connection.execute(text("SET lock_timeout = '5s'"))
         try:
@@ -127,6 +128,10 @@ def _wait_for_older(connection: Connection) -> None:
     _patiently(look)
 
 
+class _InTheWay(Exception):
+    """Others were in the way for longer than anybody waits."""
+
+
 class _Locked(Exception):
     """Others are in the way."""
 
@@ -144,9 +149,5 @@ def _patiently(act: Callable[[], Any]) -> None:
             if not (is_busy(error) or "locked" in str(error)):
                 raise
             if time.monotonic() > until:
-                raise Refused(
-                    _(
-                        "The field is encrypted, but others hold the database, so its files could not be written anew: plain values may still be in them. Run `tracker field resume` later."
-                    )
-                ) from error
+                raise _InTheWay from error
         time.sleep(0.2)
