@@ -22,6 +22,7 @@ pytest_plugins = [
         "vault_ground",
         "timeline_ground",
         "safety_ground",
+        "backup_ground",
     )
     if importlib.util.find_spec(name)
 ]

@@ -31,7 +31,7 @@ PLACES = {
     ),
     "core.changes.swap": ("_filling revert_columns revert_lists", "items with a revision of this very undo"),
     "core.changes.undo": ("_ends", "between which ids it touched something, to walk through them"),
-    "core.backup.read": ("_fill", "an empty workspace is filled; administrators do it"),
+    "core.backup.read": ("_fill_table", "an empty workspace is filled; administrators do it"),
     "core.backup.write": ("_rows", "a backup holds everything; administrators make it"),
     "core.checking.files": ("_check_targets _held_in", _LOOKS),
     "core.checking.past": ("_check_lists check_past", _LOOKS),

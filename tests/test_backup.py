@@ -2,110 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
+import re
 import warnings
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from backup_ground import IBAN, forged, told
 from click.testing import CliRunner
-from ground import SYSTEM, Ground, field, group, tracker_def
+from ground import SYSTEM, Ground
 
-from tracker.app import open_workspace
 from tracker.cli import cli
 from tracker.core.ask.page import page
 from tracker.core.ask.query import Query
+from tracker.core.backup.archive import MANIFEST
 from tracker.core.backup.read import restore
-from tracker.core.backup.write import MANIFEST, back_up
-from tracker.core.changes.undo import undo
-from tracker.core.conversion import run
-from tracker.core.conversion.retyping import Retyping
-from tracker.core.items.files import keep, land
+from tracker.core.backup.write import back_up
+from tracker.core.base.house import read_setting
+from tracker.core.base.secret import CHECK
 from tracker.core.items.jobs import rebuild_search
-from tracker.core.items.lock import lock_items
-from tracker.core.items.trash import trash_items
-from tracker.core.items.write import create_item
 from tracker.errors import Forbidden, Invalid, Refused
-from tracker.settings import Settings
-
-PERSON = tracker_def(
-    "person",
-    field("name"),
-    field("age"),
-    field("born", "date"),
-    field("met", "moment"),
-    field("paid", "yes_no"),
-    field("dues", "money"),
-    field("code", unique=True),
-    field("number", "autonumber", options={"prefix": "M-"}),
-    field("tags", "tags"),
-    field("friends", "links", options={"to": "person"}),
-    field("iban", "iban", encrypted=True, search="exact"),
-    field("photo", "file"),
-    name=("name",),
-)
-
-
-@pytest.fixture
-def full(ground: Ground) -> Ground:
-    """Return a workspace with something of everything: history, trash, a changed type, files, people, seals."""
-    ground.configure(PERSON, group("staff", person__view="own"), tracker_def("gone", field("title")))
-    ground.person("ann@example.org", "staff")
-    iban = "DE89370400440532013000"
-    ada = ground.create(
-        "person", name="Ada", age="36", born="1815-12-10", met="2026-01-02T03:04:05Z", paid=True, dues="12.50",
-        code="a", tags=["press", "board"], iban=iban,
-    )  # fmt: skip
-    bert = ground.create("person", name="Bert", age="x", code="b", friends=[ada])
-    ground.change("person", ada, name="Ada L.", tags=["board"], paid=False, iban="GB33BUKB20201555555555")
-    undo(ground.workspace, SYSTEM, ground.change("person", bert, name="Robert"), door="engine")
-    run.retype(ground.workspace, SYSTEM, Retyping("person", "age", "integer"), door="engine")
-    landed = land(ground.workspace, "a.txt", io.BytesIO(b"hello"))
-    with ground.workspace.change(SYSTEM, door="engine") as change:
-        tracker = ground.tracker("person")
-        made = create_item(change, tracker, {"name": "Cleo", "photo": keep(change, landed)})
-    with ground.workspace.change(SYSTEM, door="engine") as change:
-        trash_items(change, ground.tracker("person"), [made])
-        lock_items(change, ground.tracker("person"), [bert])
-    ground.configure(replace(ground.design().tracker("gone"), retired=True))
-    return ground
-
-
-@pytest.fixture
-def empty(request, tmp_path: Path):
-    """Return a function that opens an empty workspace on a database of a kind."""
-    opened = []
-
-    def make(url: str):
-        workspace = open_workspace(Settings(home=tmp_path / f"home-{len(opened)}", database_url=url))
-        opened.append(workspace)
-        return workspace
-
-    yield make
-    for each in opened:
-        each.database.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def other_url(request, tmp_path: Path):
-    """Return the address of an empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/other.sqlite"
-        return
-    with request.getfixturevalue("pg_server").database() as url:
-        yield url
-
-
-def told(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        manifest = json.loads(archive.read(MANIFEST))
-    return {
-        "tables": {each["name"]: (each["rows"], each["sha256"]) for each in manifest["tables"]},
-        "files": manifest["files"],
-        "sequences": {name: last for name, last in manifest["sequences"].items() if name.startswith("t_")},
-    }
 
 
 def test_a_backup_comes_back_as_the_identical_state_on_either_database(full, empty, other_url, tmp_path):
@@ -137,25 +54,38 @@ def test_a_backup_holds_no_key_and_no_secret(full, tmp_path):
     back_up(full.workspace, SYSTEM, tmp_path / "one.zip")
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())
-    assert b"DE89370400440532013000" not in everything
+    assert IBAN.encode() not in everything
     assert b"secret.check" not in everything
     key = next(full.workspace.home.rglob("*master*")).read_bytes().strip()
     assert key not in everything
 
 
-@pytest.mark.parametrize(
-    "fault", [*"cut changed newer path table more twice link locked".split(), "no zip", "size"]
-)
-def test_a_damaged_backup_is_refused_and_nothing_is_changed(full, empty, tmp_path, fault):
+def test_a_damaged_backup_is_refused_and_nothing_is_changed(full, empty, tmp_path, beside):
     good, bad = tmp_path / "good.zip", tmp_path / "bad.zip"
     back_up(full.workspace, SYSTEM, good)
-    _spoil(good, bad, fault)
-    workspace = empty(f"sqlite:///{tmp_path}/other.sqlite")
-    with pytest.raises(Invalid, match="no whole backup|newer Tracker"):
+    workspace = empty(beside)
+    for fault, match in FAULTS.items():
+        _spoil(good, bad, fault)
+        _refused(bad, workspace, match)
+    restore(workspace, SYSTEM, good)  # it is empty still
+
+
+FAULTS = {
+    **dict.fromkeys("cut changed more twice link locked".split(), "no whole backup"),
+    "no zip": "no whole backup",
+    "size": "A file is damaged",
+    "bomb": "Unpacked, this backup takes 1099511627776 MB",
+}
+
+
+def _refused(bad: Path, workspace, match: str) -> None:
+    """See that a backup is refused, and that the workspace is as empty as before."""
+    with pytest.raises((Invalid, Refused), match=match):
         restore(workspace, SYSTEM, bad)
     assert Ground(workspace).design().trackers == ()
     assert list((workspace.home / "files").glob("*/*")) == []
-    restore(workspace, SYSTEM, good)  # it is empty still
+    with workspace.read(SYSTEM) as reading:
+        assert read_setting(reading, CHECK) is not None
 
 
 def _spoil(good: Path, bad: Path, fault: str) -> None:
@@ -169,19 +99,10 @@ def _spoil(good: Path, bad: Path, fault: str) -> None:
     with zipfile.ZipFile(good) as old, zipfile.ZipFile(bad, "w") as new:
         for name in old.namelist():
             content = old.read(name)
-            if name == MANIFEST:
-                manifest = json.loads(content)
-                if fault == "newer":
-                    manifest["revision"] = "9999"
-                if fault == "path":
-                    manifest["files"][0]["path"] = "../../etc/passwd"
-                if fault == "size":
-                    manifest["files"][0]["size"] += 1
-                if fault == "table":
-                    manifest["tables"][-1]["name"] = "sqlite_master"
-                content = json.dumps(manifest).encode()
-            if fault == "changed" and name.startswith("tables/t_"):
+            if fault == "changed" and name == "items/person.jsonl":
                 content = content.replace(b"Ada", b"Eve")
+            if fault == "size" and name.startswith("files/"):
+                content += b"!"
             new.writestr(name, content)
         _add(new, fault)
 
@@ -191,15 +112,77 @@ def _add(archive: zipfile.ZipFile, fault: str) -> None:
     if fault == "more":
         archive.writestr("../../evil", "x")
     if fault == "link":
-        told = zipfile.ZipInfo("files/aa/link")
-        told.external_attr = 0o120777 << 16
-        archive.writestr(told, "/etc/passwd")
+        next(each for each in archive.infolist() if each.filename.startswith("files/")).external_attr = (
+            0o120777 << 16
+        )
     if fault == "twice":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library tells of it
             archive.writestr(MANIFEST, archive.read(MANIFEST))
+    if fault == "bomb":
+        archive.infolist()[0].file_size = 1 << 60
     if fault == "locked":
         archive.infolist()[0].flag_bits |= 1
+
+
+def _told(**facts):
+    return lambda manifest: manifest.update(facts)
+
+
+def _of(number, **facts):
+    return lambda manifest: manifest["tables"][number].update(facts)
+
+
+FORGED = {
+    "a newer version": ("newer Tracker", MANIFEST, _told(revision="9999")),
+    "a newer format": ("newer Tracker", MANIFEST, _told(format=3)),
+    "a version that never was": ("no whole backup", MANIFEST, _told(revision="0000")),
+    "no list": ("no whole backup", MANIFEST, _told(tables={})),
+    "another table": ("no whole backup", MANIFEST, _of(-1, table="sqlite_master")),
+    "one table less": ("no whole backup", MANIFEST, lambda manifest: manifest["tables"].pop(0)),
+    "another number of rows": ("no whole backup", MANIFEST, _of(1, rows=7)),
+    "a column twice": ("no whole backup", MANIFEST, lambda manifest: manifest["tables"][1]["columns"].append(manifest["tables"][1]["columns"][0])),
+    "a column with a name of its own": ("no whole backup", MANIFEST, lambda manifest: manifest["tables"][-1]["columns"][-1].update(column="x; DROP TABLE sys_user")),
+    "a column that holds something else": ("no whole backup", MANIFEST, lambda manifest: manifest["tables"][-1]["columns"][-1].update(kind="blob")),
+    "a path out of the folder": ("no whole backup", "system/file.jsonl", (rb'"path":"[^"]*', b'"path":"../../../etc/passwd')),
+    "a row that is no JSON": ("no whole backup", "items/person.jsonl", (rb"^", b"{")),
+    "a row nested without end": ("no whole backup", "items/person.jsonl", (rb'"Ada L."', b"[" * 100_000)),
+    "a row with an unknown column": ("no whole backup", "items/person.jsonl", (rb'"name":', b'"nam":')),
+    "an amount without its decimals": ("no whole backup", "items/person.jsonl", (rb'"-0.05"', b'"5"')),
+    "a text that is a number": ("no whole backup", "items/person.jsonl", (rb'"Ada L."', b"7")),
+    "a day that is none": ("no whole backup", "items/person.jsonl", (rb"1815-12-10", b"1815-12-40")),
+    "a number beyond what a column takes": ("no whole backup", "items/person.jsonl", (rb'"version":2', b'"version":18446744073709551615')),
+    "an item twice": ("do not fit together", "items/person.jsonl", (rb'"id":2', b'"id":1')),
+    "an item without what every one has": ("do not fit together", "items/person.jsonl", (rb'"uid":"[^"]*",', b"")),
+    "an element of no item": ("do not fit together", "items/person.tags.jsonl", (rb'"item_id":1', b'"item_id":77')),
+    "history of no tracker": ("no whole backup", "system/revision.jsonl", (rb'"tracker":"person"', b'"tracker":"nobody"')),
+}  # fmt: skip
+
+
+def test_a_forged_backup_with_right_sums_is_refused_and_nothing_is_changed(full, empty, tmp_path, beside):
+    """Sums tell of accidents alone: what they cover is believed no more than what they do not."""
+    back_up(full.workspace, SYSTEM, tmp_path / "good.zip")
+    workspace = empty(beside)
+    for name, (match, part, change) in FORGED.items():
+        done = []
+
+        def make(
+            at: str, content: bytes, manifest: dict, part=part, change=change, done=done
+        ) -> bytes | None:
+            if at != part:
+                return None
+            if callable(change):
+                change(manifest)
+                made = json.dumps(manifest).encode()
+            else:
+                made = re.sub(change[0], change[1], content, count=1)
+            done.append(made != content)
+            return made
+
+        forged(tmp_path / "good.zip", tmp_path / "bad.zip", make)
+        assert done == [True], name
+        _refused(tmp_path / "bad.zip", workspace, match)
+    restore(workspace, SYSTEM, tmp_path / "good.zip")  # it is empty still
 
 
 def test_only_an_empty_workspace_is_filled_and_only_administrators_do_it(full, tmp_path):

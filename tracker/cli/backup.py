@@ -16,20 +16,39 @@ from tracker.cli.context import Cli, pass_cli
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @pass_cli
 def backup(cli: Cli, file: Path, *, force: bool) -> None:
-    """Write the whole workspace to FILE, a zip: items, history, people, files; while people go on working.
+    """Write the whole workspace to FILE, a zip of open files, while people go on working.
 
-    Left out: the master key (sealed values stay sealed; keep the key elsewhere), the secret of the installation,
-    who is signed in, and queued jobs. `tracker restore` reads it back, into SQLite or PostgreSQL.
+    Items, history, people and groups as JSON lines, the design as YAML, and all files (docs/backups.md). It is read
+    back before it is put in its place. Left out: the master key (sealed values stay sealed; keep the key elsewhere),
+    the secret of the installation, who is signed in, and queued jobs. `tracker restore` reads it back, into SQLite
+    or PostgreSQL.
     """
     from tracker.core.backup.write import back_up
+    from tracker.core.vault.status import status
 
     if file.exists() and not force:
         raise click.ClickException(f"{file} is there already; name another file, or say --force.")
-    rows = back_up(cli.workspace, cli.actor, file, report=_report)
+    done = back_up(cli.workspace, cli.actor, file, report=_report)
     _report("")
-    click.echo(f"Wrote {file}: {rows:,} rows, {file.stat().st_size:,} bytes.")
-    if cli.settings.master_key_file.exists():
-        click.echo(f"The master key is not in it; keep a copy of {cli.settings.master_key_file} elsewhere.")
+    click.echo(
+        f"Wrote {file}: {done.rows:,} rows, {file.stat().st_size:,} bytes; it was read back and is whole."
+    )
+    for path in done.missing:
+        click.echo(
+            f"The file {path} is missing on the disk, and so in the backup. See `tracker check`.", err=True
+        )
+    for each in done.damaged:
+        click.echo(
+            f"The file {each['path']} is not what it was; it is backed up as it is. See `tracker check`.",
+            err=True,
+        )
+    with cli.workspace.read(cli.actor) as reading:
+        vault = status(reading)
+    click.echo("Left out: the secret of the installation, who is signed in, queued jobs, and the master key.")
+    if vault.master != "unused":
+        click.echo(
+            f"Sealed values cannot be read without the master key; keep a copy of {vault.place} elsewhere."
+        )
 
 
 @click.command()
@@ -38,12 +57,14 @@ def backup(cli: Cli, file: Path, *, force: bool) -> None:
 def restore(cli: Cli, file: Path) -> None:
     """Fill an empty workspace from FILE, which `tracker backup` wrote: on this database or the other kind.
 
-    The file is checked whole before anything is written; then all goes in, or nothing. The words that lists are
-    searched by are written last; when the command is killed meanwhile, a worker does it.
+    The file is checked whole before anything is written; then all goes in, or nothing. A backup of an older version
+    is brought up to this one. The words that lists are searched by are written last; when the command is killed
+    meanwhile, a worker does it.
     """
     from tracker.core.backup.read import restore as read_back
     from tracker.core.base.worker import Worker
     from tracker.core.items.jobs import HANDLERS
+    from tracker.core.vault.status import status
 
     rows = read_back(cli.workspace, cli.actor, file, report=_report)
     _report("words")
@@ -51,12 +72,14 @@ def restore(cli: Cli, file: Path) -> None:
     while worker.run_next():
         pass
     _report("")
-    click.echo(
-        f"Restored {rows:,} rows. Sealed values need the master key of the workspace that was backed up."
-    )
+    click.echo(f"Restored {rows:,} rows.")
+    with cli.workspace.read(cli.actor) as reading:
+        vault = status(reading)
+    if vault.problem is not None:
+        click.echo(f"Sealed values cannot be read yet. {vault.problem}", err=True)
 
 
 def _report(name: str) -> None:
-    """Show on a terminal which table is at hand."""
+    """Show on a terminal which part is at hand."""
     if sys.stderr.isatty():
         click.echo(f"\r\033[K{name}", nl=False, err=True)

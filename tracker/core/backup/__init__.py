@@ -1,1 +1,1 @@
-"""A whole workspace in one file, and back: into either database."""
+"""A whole workspace in one archive of open files, and back: into either database."""

@@ -2,190 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
+import shutil
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 
 from tracker.core.access.inserting import insert_rows
 from tracker.core.access.rights import require_admin
-from tracker.core.backup.shapes import (
-    FILL_NOTE,
-    ITEMS,
-    JSON_VALUE,
-    SETTINGS_LEFT_OUT,
-    SIDE,
-    Shape,
-    system_shapes,
-)
-from tracker.core.backup.write import AT_ONCE, CHUNK, FORMAT, MANIFEST
+from tracker.core.backup.archive import CHUNK, Backup, Table, believing_nothing, checked, damaged
+from tracker.core.backup.revisions import at_revision, refuse_unlike
+from tracker.core.backup.rows import rows_of
+from tracker.core.backup.shapes import ITEMS, SIDE, Shape
+from tracker.core.backup.write import AT_ONCE
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
-from tracker.core.base.migrations import newest
 from tracker.core.base.transaction import ChangeSet, Versions
 from tracker.core.base.workspace import Workspace
 from tracker.core.design import ddl
 from tracker.core.design.bound import SYSTEM_COLUMNS
 from tracker.core.design.store import trackers
 from tracker.core.items.files import folder
-from tracker.errors import Invalid, Refused
-from tracker.fields.storage import Storage
+from tracker.errors import Refused
 from tracker.i18n import _
 
-LARGEST_MANIFEST = 16 << 20
-LONGEST_LINE = 256 << 20  # bytes of one row
-_ENCRYPTED = 1  # a flag of a part
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_PATH = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
-_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class _Table:
-    shape: Shape
-    rows: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class _Backup:
-    tables: list[_Table]
-    files: list[Mapping[str, Any]]
-    sequences: Mapping[str, int]
-
-    @property
-    def rows(self) -> int:
-        return sum(each.rows for each in self.tables)
-
-
-def restore(
-    workspace: Workspace, actor: Actor, source: Path, *, report: Callable[[str], None] = lambda _name: None
-) -> int:
+def restore(workspace: Workspace, actor: Actor, source: Path, *, report: Report = lambda _name: None) -> int:
     """Fill an empty workspace from a backup and return how many rows that were; words are written by jobs.
+
+    It becomes the workspace that was backed up: with its uid, to which sealed values are bound, so that the same
+    master key opens them. A backup of an older version is brought up to this one.
 
     :raises Forbidden: the actor is no administrator.
     :raises Invalid: `backup`, the file is no backup, is damaged, or of a newer Tracker; nothing is changed.
-    :raises Refused: the workspace holds something already.
+    :raises Refused: the workspace holds something already, or there is no room for what the file holds.
     """
-    try:
-        with zipfile.ZipFile(source) as archive:
-            backup = _opened(archive)
-            _verify(archive, backup, report)
-            with workspace.change(actor, door="engine", kind="profile", designing=True) as change:
-                require_admin(change)
-                _refuse_filled(change)
-                _fill(change, archive, backup, report)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        if (
-            isinstance(error, OSError)
-            and not isinstance(error, zipfile.BadZipFile)
-            and error.errno is not None
-        ):
-            raise
-        raise _damaged() from error
+    with believing_nothing():
+        opened = zipfile.ZipFile(source)
+    with opened as archive:
+        _refuse_too_large(workspace, archive)
+        backup = checked(archive, report)
+        with workspace.change(actor, door="engine", kind="profile", designing=True) as change:
+            require_admin(change)
+            _refuse_filled(change)
+            with _files(workspace, backup):
+                _fill(change, backup, report)
     workspace.forget()
     return backup.rows
-
-
-def _damaged(what: str = "") -> Invalid:
-    return Invalid(
-        "backup", _("This is no whole backup of a workspace.%(what)s Nothing was changed.", what=what)
-    )
-
-
-# -- checking ---------------------------------------------------------------------------------
-
-
-def _opened(archive: zipfile.ZipFile) -> _Backup:
-    """Read the manifest; anything that a backup of ours would not say is refused."""
-    if MANIFEST not in archive.namelist() or archive.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
-        raise _damaged()
-    told = orjson.loads(archive.read(MANIFEST))
-    if told["format"] > FORMAT or str(told["revision"]) > newest():
-        raise Invalid(
-            "backup",
-            _(
-                "This backup was made by a newer Tracker (%(version)s); install that one first.",
-                version=told["tracker"],
-            ),
-        )
-    if str(told["revision"]) != newest():
-        raise Invalid(
-            "backup",
-            _(
-                "This backup was made by an older Tracker (%(version)s): restore it with that one, and start this one on it.",
-                version=told["tracker"],
-            ),
-        )
-    _refuse_untold(archive, told)
-    known = {each.name: each for each in system_shapes()}
-    found = [_Table(_shape(each, known), int(each["rows"]), str(each["sha256"])) for each in told["tables"]]
-    if {each.shape.name for each in found} < known.keys():
-        raise _damaged()
-    return _Backup(found, told["files"], told["sequences"])
-
-
-def _refuse_untold(archive: zipfile.ZipFile, told: Mapping[str, Any]) -> None:
-    """Refuse an archive with other parts than the manifest tells, one of them twice, or of another size.
-
-    Nothing is ever written by the name that an archive gives; this is for people who unpack it by hand, and for
-    the disk: what is read is bounded by sizes that were told.
-    """
-    names = archive.namelist()
-    files = {f"files/{each['path']}": int(each["size"]) for each in told["files"] if not each["missing"]}
-    tables_ = {f"tables/{each['name']}.jsonl" for each in told["tables"]}
-    if len(names) != len(set(names)) or set(names) != {MANIFEST, *files, *tables_}:
-        raise _damaged(" Its parts are not those that it lists.")
-    if any(each.flag_bits & _ENCRYPTED or each.compress_type not in _PACKED for each in archive.infolist()):
-        raise _damaged(" It is packed in another way than Tracker does.")
-    if any(archive.getinfo(name).file_size != size for name, size in files.items()):
-        raise _damaged(" A file is damaged.")
-
-
-def _shape(told: Mapping[str, Any], known: Mapping[str, Shape]) -> Shape:
-    """Return the shape of a table: ours for a system table, else one of items, checked name by name."""
-    name = str(told["name"])
-    if name in known:
-        if dict(told["columns"]) != dict(known[name].columns):
-            raise _damaged()
-        return known[name]
-    if not any(form.fullmatch(name) for form in (ITEMS, SIDE, FILL_NOTE)):
-        raise _damaged()
-    items = str(told["items"])
-    if SIDE.fullmatch(name) and not ITEMS.fullmatch(items):
-        raise _damaged()
-    columns = {str(each): Storage(kind).value for each, kind in told["columns"].items()}
-    if not all(_COLUMN.fullmatch(each) for each in columns):
-        raise _damaged()
-    return Shape(name, columns, tuple(told["key"]), items)
-
-
-def _verify(archive: zipfile.ZipFile, backup: _Backup, report: Callable[[str], None]) -> None:
-    """Read every byte once: what does not have the sum that the manifest tells is refused before anything is done."""
-    for each in backup.tables:
-        report(each.shape.name)
-        if _sum(archive, f"tables/{each.shape.name}.jsonl") != each.sha256:
-            raise _damaged(f" {each.shape.name} is damaged.")
-    for file in backup.files:
-        if not _PATH.fullmatch(str(file["path"])):
-            raise _damaged()
-        if not file["missing"] and _sum(archive, f"files/{file['path']}") != file["sha256"]:
-            raise _damaged(" A file is damaged.")
-
-
-def _sum(archive: zipfile.ZipFile, name: str) -> str:
-    digest = hashlib.sha256()
-    with archive.open(name) as stream:
-        while piece := stream.read(CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _refuse_filled(change: ChangeSet) -> None:
@@ -198,23 +67,31 @@ def _refuse_filled(change: ChangeSet) -> None:
             )
 
 
+def _refuse_too_large(workspace: Workspace, archive: zipfile.ZipFile) -> None:
+    """Refuse what the disk has no room for, before hours are spent on it: a small archive can unpack to anything."""
+    needed = sum(each.file_size for each in archive.infolist())
+    free = shutil.disk_usage(workspace.home).free
+    if needed > free:
+        raise Refused(
+            _(
+                "Unpacked, this backup takes %(needed)s MB, and there are %(free)s MB free in %(place)s. Nothing was changed.",
+                needed=needed >> 20,
+                free=free >> 20,
+                place=workspace.home,
+            )
+        )
+
+
 # -- filling ----------------------------------------------------------------------------------
 
 
-def _fill(
-    change: ChangeSet, archive: zipfile.ZipFile, backup: _Backup, report: Callable[[str], None]
-) -> None:
-    for file in backup.files:
-        if not file["missing"]:
-            _put_file(change.workspace, archive, str(file["path"]))
-    _empty(change)
-    for each in backup.tables:
-        report(each.shape.name)
-        if each.shape.name not in tables.metadata.tables:
-            _make(change, each.shape)
-        for rows in _batches(archive, each.shape):
-            insert_rows(change, each.shape.clause, rows, marked=each.shape.name)
-    _set_sequences(change, backup)
+def _fill(change: ChangeSet, backup: Backup, report: Report) -> None:
+    with at_revision(change, backup.revision):
+        refuse_unlike(change, backup.shapes)
+        for table in backup.tables:
+            report(table.part.name)
+            _fill_table(change, backup, table)
+        _set_sequences(change, backup)
     change.workspace.forget()
     version = tables.version.c
     row = change.execute(select(version.design, version.grants, version.plugins)).one()
@@ -224,38 +101,41 @@ def _fill(
         change.queue("search_rebuild", {"tracker": tracker.id})
 
 
-def _empty(change: ChangeSet) -> None:
-    """Take out what a fresh workspace begins with; its own secret stays."""
-    for table in reversed(tables.metadata.sorted_tables):
-        gone = delete(table)
-        if table is tables.setting:
-            gone = gone.where(table.c.name.not_in(SETTINGS_LEFT_OUT))
-        if table is not tables.search:
-            change.execute(gone)
+def _fill_table(change: ChangeSet, backup: Backup, table: Table) -> None:
+    shape = table.shape
+    # What the driver of PostgreSQL itself says comes from COPY, which nobody wraps.
+    driver: Any = change.connection.dialect.dbapi
+    try:
+        if not shape.table.startswith("sys_"):
+            _make(change, shape)
+        for rows in _batches(backup, table):
+            insert_rows(change, shape.clause, rows, marked=shape.table)
+    except (
+        IntegrityError, DataError, ProgrammingError, InterfaceError, driver.DataError, driver.ProgrammingError,
+        OverflowError,
+    ) as error:  # fmt: skip
+        raise damaged(f" The rows of {shape.part} do not fit together.") from error
 
 
 def _make(change: ChangeSet, shape: Shape) -> None:
-    storages = {name: Storage(kind) for name, kind in shape.columns.items()}
-    if ITEMS.fullmatch(shape.name):
-        fields = {name: kind for name, kind in storages.items() if name not in SYSTEM_COLUMNS}
-        ddl.create_item_table(change, shape.name, fields)
-    elif SIDE.fullmatch(shape.name):
-        parts = {name: kind for name, kind in storages.items() if name not in ("item_id", "position")}
+    types = {each.column: each.sql_type for each in shape.columns}
+    if ITEMS.fullmatch(shape.table):
+        fields = {name: each for name, each in types.items() if name not in SYSTEM_COLUMNS}
+        ddl.create_item_table(change, shape.table, fields, own=types)
+    elif SIDE.fullmatch(shape.table):
+        parts = {name: each for name, each in types.items() if name not in ("item_id", "position")}
         compared = "s" if "s" in parts else next(iter(parts))
-        ddl.create_side_table(change, shape.name, shape.items, parts, compared=compared)
+        ddl.create_side_table(change, shape.table, shape.items, parts, compared=compared)
     else:
-        ddl.create_fill_note(change, shape.name)
+        ddl.create_fill_note(change, shape.table)
 
 
-def _batches(archive: zipfile.ZipFile, shape: Shape) -> Iterator[list[dict[str, Any]]]:
+def _batches(backup: Backup, table: Table) -> Iterator[list[dict[str, Any]]]:
+    rows = rows_of(table.shape, backup.shapes)
     batch: list[dict[str, Any]] = []
-    as_text = [name for name, kind in shape.columns.items() if kind == JSON_VALUE]
-    with archive.open(f"tables/{shape.name}.jsonl") as stream:
-        while line := stream.readline(LONGEST_LINE):
-            row = shape.unpack(orjson.loads(line))
-            for name in as_text:
-                row[name] = None if row[name] is None else orjson.dumps(row[name]).decode()
-            batch.append(row)
+    with believing_nothing():
+        for line in backup.lines(table):
+            batch.append(rows.stored(line))
             if len(batch) == AT_ONCE:
                 yield batch
                 batch = []
@@ -263,28 +143,40 @@ def _batches(archive: zipfile.ZipFile, shape: Shape) -> Iterator[list[dict[str, 
         yield batch
 
 
-def _put_file(workspace: Workspace, archive: zipfile.ZipFile, path: str) -> None:
-    """Write a file under its own name; one that is there from a restore that was killed is written anew."""
-    target = folder(workspace) / path
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    half = target.with_name(f"{target.name}.part")
-    with archive.open(f"files/{path}") as stream, half.open("wb") as out:
-        while piece := stream.read(CHUNK):
-            out.write(piece)
-    half.replace(target)
+@contextmanager
+def _files(workspace: Workspace, backup: Backup) -> Iterator[None]:
+    """Put the files in their places for what the block writes, and take them away again when it raises.
+
+    Each has its own name. One that is there from a restore that was killed is written anew.
+    """
+    put: list[Path] = []
+    try:
+        for each in backup.files():
+            target = folder(workspace) / each.name.removeprefix("files/")
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            half = target.with_name(f"{target.name}.part")
+            put += [half, target]
+            with backup.archive.open(each.name) as stream, half.open("wb") as out:
+                shutil.copyfileobj(stream, out, CHUNK)
+            half.replace(target)
+        yield
+    except BaseException:
+        for path in put:
+            path.unlink(missing_ok=True)
+        raise
 
 
-def _set_sequences(change: ChangeSet, backup: _Backup) -> None:
-    names = {each.shape.name for each in backup.tables}
+def _set_sequences(change: ChangeSet, backup: Backup) -> None:
+    names = {each.table for each in backup.shapes}
     for name, last in backup.sequences.items():
         if name not in names:
-            raise _damaged()
+            raise damaged()
         if change.dialect == "sqlite":
-            _set_on_sqlite(change, name, int(last))
+            _set_on_sqlite(change, name, last)
         else:
             change.execute(
                 text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)"),
-                {"name": name, "last": int(last)},
+                {"name": name, "last": last},
             )
 
 

@@ -1,81 +1,62 @@
-"""Which tables a backup holds, and how each column travels through JSON: equal from both databases."""
+"""Which tables a backup holds, and what each of their columns is called and holds in it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from marshmallow import ValidationError
-from sqlalchemy import JSON, TableClause, column, inspect, select, table
-from sqlalchemy.types import Boolean, Date, DateTime, Integer
+from sqlalchemy import TableClause, column, inspect, table
 
+from tracker.core.backup.columns import DIFF, TRACKER, Column, kind_of
+from tracker.core.backup.names import Names
 from tracker.core.base import tables
 from tracker.core.base.secret import CHECK
-from tracker.core.base.tables import Id, Json
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import BoundField
-from tracker.core.design.definitions import FieldDef
-from tracker.fields.storage import Moment, Storage
+from tracker.core.design.bound import SYSTEM_COLUMNS
+from tracker.fields.storage import Storage
 
 # Of one installation, or of one moment: who is signed in, what waits to be sent; words are written anew.
 LEFT_OUT = (tables.session, tables.once, tables.throttle, tables.job, tables.worker, tables.search)
 SETTINGS_LEFT_OUT = (CHECK,)  # the secret of an installation stays with it
 ITEMS, SIDE, FILL_NOTE = re.compile(r"t_\d+"), re.compile(r"s_\d+(v\d+)?"), re.compile(r"filled_\w+")
-JSON_VALUE = "json"
-_KINDS: tuple[tuple[type[Any], Storage], ...] = (
-    (Boolean, Storage.BOOLEAN),
-    (Integer, Storage.INTEGER),
-    (DateTime, Storage.MOMENT),
-    (Date, Storage.DATE),
-)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One table: its columns in order, each with how it travels; for a side table, the table of its items."""
+    """A table: its part of the archive, its columns in order, and whose values it holds."""
 
-    name: str
-    columns: Mapping[str, str]  # name -> a storage, or `json`
+    part: str
+    table: str
+    columns: tuple[Column, ...]
     key: tuple[str, ...]
-    items: str = ""
+    tracker: str = ""  # the name of the tracker, of items and elements
+    field: str = ""  # the name of the field, of elements
+    items: str = ""  # the table of the items, of elements
 
     @property
     def clause(self) -> TableClause:
         """The table for statements."""
-        return table(self.name, *(column(name, _sql_type(kind)) for name, kind in self.columns.items()))
+        return table(self.table, *(column(each.column, each.sql_type) for each in self.columns))
 
-    def pack(self, row: Any) -> list[Any]:
-        """Return a row as plain JSON."""
-        return [
-            value if kind == JSON_VALUE or value is None else Storage(kind).to_json(value)
-            for value, kind in zip(row, self.columns.values(), strict=True)
-        ]
-
-    def unpack(self, packed: list[Any]) -> dict[str, Any]:
-        """Return the row that `pack` made, ready to be inserted.
-
-        :raises ValueError: it is no such row.
-        """
-        return {
-            name: value if kind == JSON_VALUE else Storage(kind).from_json(value)
-            for (name, kind), value in zip(self.columns.items(), packed, strict=True)
-        }
+    def told(self) -> dict[str, Any]:
+        """Return it as the manifest tells it."""
+        told = {**asdict(self), "columns": [_less(asdict(each)) for each in self.columns]}
+        return _less(told)
 
 
-def _sql_type(kind: str) -> Any:
-    if kind == JSON_VALUE:
-        return Json
-    return Id if kind == Storage.INTEGER.value else Storage(kind).sql_type
+def _less(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value not in ("", 0)}
 
 
 def system_shapes() -> list[Shape]:
     """Return the system tables that a backup holds, in the order in which they can be filled."""
     return [
         Shape(
+            f"system/{each.name.removeprefix('sys_')}.jsonl",
             str(each.name),
-            {str(part.name): _kind_of(part.type) for part in each.columns},
+            _REVISION if each is tables.revision else tuple(_plain(part) for part in each.columns),
             tuple(str(part.name) for part in each.primary_key),
         )
         for each in tables.metadata.sorted_tables
@@ -83,63 +64,49 @@ def system_shapes() -> list[Shape]:
     ]
 
 
-def _kind_of(sql_type: Any) -> str:
-    if isinstance(sql_type, JSON):
-        return JSON_VALUE
-    if isinstance(sql_type, Moment):
-        return Storage.MOMENT.value
-    return next((kind.value for cls, kind in _KINDS if isinstance(sql_type, cls)), Storage.TEXT.value)
+def _plain(part: Any) -> Column:
+    return Column(str(part.name), str(part.name), kind_of(part.type))
+
+
+_NAMED = {"tracker_id": ("tracker", TRACKER), "diff": ("diff", DIFF)}
+_REVISION = tuple(
+    Column(name, str(part.name), kind)
+    for part in tables.revision.columns
+    for name, kind in [_NAMED.get(str(part.name), (str(part.name), Storage.INTEGER.value))]
+)
 
 
 def item_shapes(reading: Reading) -> list[Shape]:
     """Return the tables of items and elements that are there, those too that no definition points to any more."""
     inspector = inspect(reading.connection)
-    known = _storages(reading)
-    owners = _owners(reading)
-    found: list[Shape] = []
-    for name in sorted(
-        inspector.get_table_names(), key=lambda each: (SIDE.fullmatch(each) is not None, each)
-    ):
+    there = sorted(inspector.get_table_names(), key=lambda each: (SIDE.fullmatch(each) is not None, each))
+    names = Names(reading)
+    shapes = []
+    for name in there:
         if not any(form.fullmatch(name) for form in (ITEMS, SIDE, FILL_NOTE)):
             continue
-        columns = {
-            part["name"]: known.get((name, part["name"]))
-            or known.get(("", part["name"]))
-            or _kind_of(part["type"])
-            for part in inspector.get_columns(name)
-        }
+        columns = tuple(_column(names, name, each) for each in inspector.get_columns(name))
         key = tuple(inspector.get_pk_constraint(name)["constrained_columns"])
-        found.append(Shape(name, columns, key, owners.get(name, "")))
-    return found
+        shapes.append(_item_shape(names, name, columns, key))
+    return shapes
 
 
-def _storages(reading: Reading) -> dict[tuple[str, str], str]:
-    """Return how columns of fields travel: by name, with the side table in front for those of elements."""
-    known = tables.field_column
-    found: dict[tuple[str, str], str] = {}
-    for row in reading.execute(select(known)):
-        definition = FieldDef(
-            key="kept",
-            type=row.type,
-            label="",
-            options=row.options,
-            encrypted=row.encrypted,
-            search="exact",
-            column=row.column,
-        )
-        try:
-            field = BoundField(definition, reading.workspace.types)
-        except ValidationError:  # options that its plugin took then, and takes no more
-            field = BoundField(replace(definition, type="line", options={}), reading.workspace.types)
-        place = row.column if SIDE.fullmatch(row.column) else ""
-        found |= {(place, each.name): each.storage.value for each in field.columns}
-    return found
+def _item_shape(names: Names, name: str, columns: tuple[Column, ...], key: tuple[str, ...]) -> Shape:
+    if ITEMS.fullmatch(name):
+        tracker = names.tracker(name)
+        return Shape(f"items/{tracker}.jsonl", name, columns, key, tracker)
+    if SIDE.fullmatch(name):
+        items = names.owner(name)
+        tracker, field = names.tracker(items), names.field(name)
+        return Shape(f"items/{tracker}.{field}.jsonl", name, columns, key, tracker, field, items)
+    return Shape(f"system/{name}.jsonl", name, columns, key)
 
 
-def _owners(reading: Reading) -> dict[str, str]:
-    """Return the table of items to which each side table belongs."""
-    known = tables.field_column
-    rows = reading.execute(
-        select(known.c.column, known.c.tracker_id).where(known.c.column.like("s\\_%", escape="\\"))
-    )
-    return {row.column: f"t_{row.tracker_id}" for row in rows}
+def _column(names: Names, table_name: str, found: Mapping[str, Any]) -> Column:
+    """Return a column by the field that it holds; one of a field that nobody knows any more keeps its own name."""
+    name = str(found["name"])
+    known = names.columns.get((table_name if SIDE.fullmatch(table_name) else "", name))
+    if known is not None:
+        return known
+    is_field = ITEMS.fullmatch(table_name) and name not in SYSTEM_COLUMNS
+    return Column(f"@{name}" if is_field else name, name, kind_of(found["type"]))

@@ -3,97 +3,156 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 from sqlalchemy import select, text
 
 from tracker import __version__
 from tracker.core.access.rights import require_admin
+from tracker.core.backup.archive import CHUNK, FORMAT, MANIFEST, checked
+from tracker.core.backup.design import design_text
+from tracker.core.backup.rows import Rows, rows_of
 from tracker.core.backup.shapes import ITEMS, SETTINGS_LEFT_OUT, Shape, item_shapes, system_shapes
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
-from tracker.core.base.migrations import newest
+from tracker.core.base.migrations import current
 from tracker.core.base.transaction import Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.marks import own_work
 from tracker.core.items.files import folder
+from tracker.errors import Invalid, Refused
+from tracker.i18n import _
 
-FORMAT = 1
-MANIFEST = "manifest.json"
 AT_ONCE = 2_000  # rows
-CHUNK = 1 << 20
+ABOUT = (
+    "A backup of a workspace of Tracker. items/TRACKER.jsonl holds an item a line, items/TRACKER.FIELD.jsonl the elements "
+    "of a field of several values, system/revision.jsonl what was changed in which item, system/change_set.jsonl when and "
+    "by whom, design.yaml what trackers and fields are, files/ the files that system/file.jsonl names. Empty values are "
+    "left out. Sealed values are sealed; no key is in it."
+)
+
+
+@dataclass
+class Written:
+    """What a backup holds: how many rows, and which files are missing on the disk, or not what they were."""
+
+    rows: int = 0
+    missing: list[str] = field(default_factory=list)
+    damaged: list[dict[str, Any]] = field(default_factory=list)
 
 
 def back_up(
     workspace: Workspace, actor: Actor, target: Path, *, report: Callable[[str], None] = lambda _name: None
-) -> int:
-    """Write the workspace to a zip file and return how many rows that were; whole at its place, or not there.
+) -> Written:
+    """Write the workspace to a zip file; it was read back and is whole when it stands in its place, or is not there.
 
     Keys and the secret of the installation are left out: sealed values stay sealed in it.
 
     :raises Forbidden: the actor is no administrator.
+    :raises Refused: what was written does not read back as it was.
     :raises OSError: the file cannot be written.
     """
     half = target.with_name(f"{target.name}.part")
+    half.unlink(missing_ok=True)
     try:
-        with (
-            workspace.read(actor) as reading,
-            zipfile.ZipFile(half, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
-        ):
-            require_admin(reading)
-            rows = _write(reading, archive, report)
+        # Nobody else's to read: it holds everything.
+        with os.fdopen(os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as out:
+            with (
+                workspace.read(actor) as reading,
+                zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
+            ):
+                require_admin(reading)
+                done = _write(reading, archive, report)
+            out.flush()
+            os.fsync(out.fileno())
+        _read_back(half, report)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
-    return rows
+    return done
 
 
-def _write(reading: Reading, archive: zipfile.ZipFile, report: Callable[[str], None]) -> int:
+def _read_back(written: Path, report: Callable[[str], None]) -> None:
+    try:
+        with zipfile.ZipFile(written) as archive:
+            checked(archive, report)
+    except (Invalid, OSError) as error:
+        raise Refused(
+            _("What was written does not read back as it was; is the disk failing? No backup was made.")
+        ) from error
+
+
+def _write(reading: Reading, archive: zipfile.ZipFile, report: Callable[[str], None]) -> Written:
+    done = Written()
+    shapes = [*system_shapes(), *item_shapes(reading)]
     told: list[dict[str, Any]] = []
-    for shape in (*system_shapes(), *item_shapes(reading)):
-        report(shape.name)
-        with archive.open(f"tables/{shape.name}.jsonl", "w", force_zip64=True) as stream:
-            number, digest = _write_rows(stream, _rows(reading, shape))
-        facts = {"name": shape.name, "columns": dict(shape.columns), "key": shape.key, "items": shape.items}
-        told.append({**facts, "rows": number, "sha256": digest})
-    files = [_write_file(reading, archive, row) for row in _files(reading)]
+    for shape in shapes:
+        report(shape.part)
+        rows = _Counted(_rows(reading, shape))
+        facts = _put(archive, shape.part, _lines(rows_of(shape, shapes), rows))
+        told.append({**shape.told(), "rows": rows.number, **facts})
+        done.rows += rows.number
+    design = _put(archive, "design.yaml", [design_text(reading).encode()])
+    for row in _files(reading):
+        _put_file(reading, archive, row, done)
     manifest = {
+        "about": ABOUT,
         "format": FORMAT,
         "tracker": __version__,
-        "revision": newest(),
+        "revision": current(reading.connection),
         "at": reading.now.isoformat(),
         "tables": told,
-        "files": files,
-        "sequences": _sequences(reading, [each["name"] for each in told]),
+        "others": [{"part": "design.yaml", **design}],
+        "missing": done.missing,
+        "damaged": done.damaged,
+        "sequences": _sequences(reading, [each.table for each in shapes]),
     }
     archive.writestr(MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-    return sum(each["rows"] for each in told)
+    return done
 
 
-def _rows(reading: Reading, shape: Shape) -> Iterator[list[Any]]:
+def _put(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+    """Write a part, and return its size and its sum."""
+    digest, size = hashlib.sha256(), 0
+    with archive.open(name, "w", force_zip64=True) as stream:
+        for piece in pieces:
+            digest.update(piece)
+            stream.write(piece)
+            size += len(piece)
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+class _Counted:
+    """Batches of rows, counted as they pass."""
+
+    def __init__(self, parts: Iterator[Any]) -> None:
+        self._parts = parts
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for part in self._parts:
+            self.number += len(part)
+            yield part
+
+
+def _lines(rows: Rows, parts: Iterable[Any]) -> Iterator[bytes]:
+    for part in parts:
+        yield b"".join(map(rows.line, part))
+
+
+def _rows(reading: Reading, shape: Shape) -> Iterator[Any]:
     clause = shape.clause
     order = [clause.c[name] for name in shape.key]
-    statement = select(*clause.c).where(own_work(shape.name)).order_by(*order)
-    if shape.name == tables.setting.name:
+    statement = select(*clause.c).where(own_work(shape.table)).order_by(*order)
+    if shape.table == tables.setting.name:
         statement = statement.where(clause.c.name.not_in(SETTINGS_LEFT_OUT))
-    found = reading.connection.execution_options(yield_per=AT_ONCE).execute(statement)
-    for part in found.partitions():
-        yield [shape.pack(row) for row in part]
-
-
-def _write_rows(stream: IO[bytes], parts: Iterator[list[Any]]) -> tuple[int, str]:
-    digest, number = hashlib.sha256(), 0
-    for part in parts:
-        # Keys in order: PostgreSQL does not keep the order in which they were written.
-        data = b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in part)
-        digest.update(data)
-        stream.write(data)
-        number += len(part)
-    return number, digest.hexdigest()
+    yield from reading.connection.execution_options(yield_per=AT_ONCE).execute(statement).partitions()
 
 
 def _files(reading: Reading) -> list[Any]:
@@ -101,15 +160,16 @@ def _files(reading: Reading) -> list[Any]:
     return list(reading.execute(select(table.c.path, table.c.sha256, table.c.size).order_by(table.c.id)))
 
 
-def _write_file(reading: Reading, archive: zipfile.ZipFile, row: Any) -> dict[str, Any]:
-    """Copy a file into the archive; one that is missing on the disk is told as such."""
+def _put_file(reading: Reading, archive: zipfile.ZipFile, row: Any, done: Written) -> None:
+    """Copy a file into the archive; that it is missing, or is not what it was, is told."""
     source = folder(reading.workspace) / row.path
-    there = source.is_file()
-    if there:
-        with source.open("rb") as taken, archive.open(f"files/{row.path}", "w", force_zip64=True) as stream:
-            while piece := taken.read(CHUNK):
-                stream.write(piece)
-    return {"path": row.path, "sha256": row.sha256, "size": row.size, "missing": not there}
+    if not source.is_file():
+        done.missing.append(row.path)
+        return
+    with source.open("rb") as taken:
+        facts = _put(archive, f"files/{row.path}", iter(lambda: taken.read(CHUNK), b""))
+    if facts != {"size": row.size, "sha256": row.sha256}:
+        done.damaged.append({"path": row.path, **facts})
 
 
 def _sequences(reading: Reading, names: list[str]) -> dict[str, int]:

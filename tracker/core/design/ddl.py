@@ -5,22 +5,23 @@ Nothing is ever dropped but indexes: a column that no definition points to any m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, MetaData, PrimaryKeyConstraint, Table, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.types import TypeEngine
 
 from tracker.core.base import tables
 from tracker.core.base.database import is_too_long
 from tracker.core.base.tables import Id
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Language
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Tracker
 from tracker.core.design.order import index_terms
 from tracker.errors import Refused
-from tracker.fields.storage import PlainText, Storage
+from tracker.fields.storage import PlainText
 from tracker.i18n import _
 
 LONGEST_INDEXED = 600  # characters; an index row ends at 2,704 bytes
@@ -97,13 +98,22 @@ def drop_indexes(change: ChangeSet, old: Tracker) -> None:
 
 
 def _create_table(change: ChangeSet, tracker: Tracker) -> None:
-    columns = {each.name: each.storage for field in tracker.stored for each in field.columns}
+    columns = {each.name: each.storage.sql_type for field in tracker.stored for each in field.columns}
     create_item_table(change, tracker.table_name, columns)
 
 
-def create_item_table(change: ChangeSet, name: str, columns: Mapping[str, Storage]) -> None:
-    """Make the table of a tracker's items: the engine's own columns, and those of its fields."""
-    own: list[Any] = [
+def create_item_table(
+    change: ChangeSet,
+    name: str,
+    columns: Mapping[str, TypeEngine[Any]],
+    *,
+    own: Container[str] = SYSTEM_COLUMNS,
+) -> None:
+    """Make the table of a tracker's items: the engine's own columns, and those of its fields.
+
+    :param own: which of the engine's own, where an earlier version had fewer.
+    """
+    ours: list[Any] = [
         Column("id", Id, primary_key=True),
         Column("uid", PlainText, nullable=False, unique=True),
         Column("version", Id, nullable=False),
@@ -115,19 +125,20 @@ def create_item_table(change: ChangeSet, name: str, columns: Mapping[str, Storag
         Column("owner_id", Id),
         Column("group_id", Id),
     ]
-    own += [Column(each, storage.sql_type) for each, storage in columns.items()]
-    change.execute(CreateTable(Table(name, MetaData(), *own, sqlite_autoincrement=True)))
+    made = [each for each in ours if each.name in own]
+    made += [Column(each, sql_type) for each, sql_type in columns.items()]
+    change.execute(CreateTable(Table(name, MetaData(), *made, sqlite_autoincrement=True)))
 
 
 def _create_side(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
-    columns = {each.name: each.storage for each in field.columns}
+    columns = {each.name: each.storage.sql_type for each in field.columns}
     create_side_table(
         change, field.definition.column, tracker.table_name, columns, compared=field.compared.name
     )
 
 
 def create_side_table(
-    change: ChangeSet, name: str, items: str, columns: Mapping[str, Storage], *, compared: str
+    change: ChangeSet, name: str, items: str, columns: Mapping[str, TypeEngine[Any]], *, compared: str
 ) -> None:
     """Make the table of a many-valued field's elements.
 
@@ -141,7 +152,7 @@ def create_side_table(
         metadata,
         Column("item_id", Id, ForeignKey(f"{items}.id", ondelete="CASCADE"), nullable=False),
         Column("position", Id, nullable=False),
-        *(Column(each, storage.sql_type) for each, storage in columns.items()),
+        *(Column(each, sql_type) for each, sql_type in columns.items()),
         PrimaryKeyConstraint("item_id", "position"),
         sqlite_with_rowid=False,
     )

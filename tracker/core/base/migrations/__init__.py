@@ -53,7 +53,12 @@ def current(connection: Connection) -> str | None:
 
 def newest() -> str:
     """Return the revision that this version of Tracker needs: the last file of `versions/`."""
-    return max(path.stem for path in (HERE / "versions").glob("[0-9]*.py")).split("_")[0]
+    return revisions()[-1]
+
+
+def revisions() -> list[str]:
+    """Return all revisions that there ever were, in order."""
+    return sorted(path.stem.split("_")[0] for path in (HERE / "versions").glob("[0-9]*.py"))
 
 
 def migrate(connection: Connection, revision: str) -> None:
