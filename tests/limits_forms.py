@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import warnings
 import zipfile
@@ -81,11 +82,32 @@ def restored(place, spoil):
     with warnings.catch_warnings(), zipfile.ZipFile(file, "a") as archive_:
         warnings.simplefilter("ignore")  # of names that come twice
         spoil(archive_)
+    return _restored(place, file)
+
+
+def _restored(place, file):
     try:
         restore(place.ground.workspace, SYSTEM, file)
     except TrackerError as error:
         return f"Refused: {error}"
     return "Restored."
+
+
+def _cut(place):
+    file = place.folder / "backup.zip"
+    back_up(place.ground.workspace, SYSTEM, file)
+    file.write_bytes(file.read_bytes()[:-100])
+    return _restored(place, file)
+
+
+def _newer(archive_):
+    """Put another manifest in the place of the one that is there: readers take the last."""
+    told = json.loads(archive_.read("manifest.json"))
+    archive_.writestr("manifest.json", json.dumps(told | {"format": 3, "tracker": "9.0"}))
+
+
+def _bomb(archive_):
+    archive_.writestr("items/person.jsonl", bytes(60_000_000), zipfile.ZIP_DEFLATED)
 
 
 def _link(archive_):
@@ -136,5 +158,9 @@ FORMS = {
     "json-object": ("A JSON document that is no array", lambda p: p.bring('{\n  "people": [\n  ]\n}\n', name="file.json")),
     "backup-path": ("A backup with a file outside its folders", lambda p: restored(p, lambda z: z.writestr("../../evil", "x"))),
     "backup-link": ("A backup with a link", lambda p: restored(p, _link)),
+    "backup-bomb": ("A backup of which a part unpacks to 60 MB more than it tells", lambda p: restored(p, _bomb)),
+    "backup-cut": ("A backup that is cut off", _cut),
+    "backup-newer": ("A backup of a newer version", lambda p: restored(p, _newer)),
+    "backup-other": ("A backup of another workspace, or an older one of the same", lambda p: restored(p, lambda _z: None)),
     "backup-twice": ("A backup with a part that stands twice", lambda p: restored(p, lambda z: z.writestr("manifest.json", z.read("manifest.json")))),
 }  # fmt: skip
