@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import warnings
@@ -21,7 +22,9 @@ from tracker.core.backup.read import restore
 from tracker.core.backup.write import back_up
 from tracker.core.base.house import read_setting
 from tracker.core.base.secret import CHECK
+from tracker.core.items.files import keep, land
 from tracker.core.items.jobs import rebuild_search
+from tracker.core.items.write import create_item
 from tracker.errors import Forbidden, Invalid, Refused
 
 
@@ -74,7 +77,7 @@ FAULTS = {
     **dict.fromkeys("cut changed more twice link locked".split(), "no whole backup"),
     "no zip": "no whole backup",
     "size": "A file is damaged",
-    "bomb": "Unpacked, this backup takes 1099511627776 MB",
+    "bomb": "Unpacked, the files of this backup take 1099511627776 MB",
 }
 
 
@@ -112,17 +115,19 @@ def _add(archive: zipfile.ZipFile, fault: str) -> None:
     if fault == "more":
         archive.writestr("../../evil", "x")
     if fault == "link":
-        next(each for each in archive.infolist() if each.filename.startswith("files/")).external_attr = (
-            0o120777 << 16
-        )
+        _first_file(archive).external_attr = 0o120777 << 16
     if fault == "twice":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library tells of it
             archive.writestr(MANIFEST, archive.read(MANIFEST))
     if fault == "bomb":
-        archive.infolist()[0].file_size = 1 << 60
+        _first_file(archive).file_size = 1 << 60
     if fault == "locked":
         archive.infolist()[0].flag_bits |= 1
+
+
+def _first_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    return next(each for each in archive.infolist() if each.filename.startswith("files/"))
 
 
 def _told(**facts):
@@ -183,6 +188,25 @@ def test_a_forged_backup_with_right_sums_is_refused_and_nothing_is_changed(full,
         assert done == [True], name
         _refused(tmp_path / "bad.zip", workspace, match)
     restore(workspace, SYSTEM, tmp_path / "good.zip")  # it is empty still
+
+
+def test_files_that_are_missing_or_damaged_are_told_and_backed_up_as_they_are(full, empty, beside, tmp_path):
+    landed = [land(full.workspace, name, io.BytesIO(b"hello")) for name in ("b.txt", "c.txt")]
+    with full.workspace.change(SYSTEM, door="engine") as change:
+        for each in landed:
+            create_item(change, full.tracker("person"), {"name": each.name, "photo": keep(change, each)})
+    missing, changed = (each.path for each in landed)
+    (full.workspace.home / "files" / missing).unlink()
+    (full.workspace.home / "files" / changed).write_bytes(b"goodbye")
+
+    done = back_up(full.workspace, SYSTEM, tmp_path / "one.zip")
+    assert (done.missing, [each["path"] for each in done.damaged]) == ([missing], [changed])
+    workspace = empty(beside)
+    restore(workspace, SYSTEM, tmp_path / "one.zip")
+    assert not (workspace.home / "files" / missing).exists()
+    assert (workspace.home / "files" / changed).read_bytes() == b"goodbye"
+    again = back_up(workspace, SYSTEM, tmp_path / "two.zip")
+    assert (again.missing, again.damaged) == (done.missing, done.damaged)
 
 
 def test_only_an_empty_workspace_is_filled_and_only_administrators_do_it(full, tmp_path):

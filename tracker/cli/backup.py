@@ -33,15 +33,15 @@ def backup(cli: Cli, file: Path, *, force: bool) -> None:
     click.echo(
         f"Wrote {file}: {done.rows:,} rows, {file.stat().st_size:,} bytes; it was read back and is whole."
     )
-    for path in done.missing:
-        click.echo(
-            f"The file {path} is missing on the disk, and so in the backup. See `tracker check`.", err=True
-        )
-    for each in done.damaged:
-        click.echo(
-            f"The file {each['path']} is not what it was; it is backed up as it is. See `tracker check`.",
-            err=True,
-        )
+    for what, paths in (
+        ("missing", done.missing),
+        ("not what they were", [each["path"] for each in done.damaged]),
+    ):
+        if paths:
+            click.echo(
+                f"{len(paths)} file(s) are {what} on the disk, such as {paths[0]}; see `tracker check`.",
+                err=True,
+            )
     with cli.workspace.read(cli.actor) as reading:
         vault = status(reading)
     click.echo("Left out: the secret of the installation, who is signed in, queued jobs, and the master key.")

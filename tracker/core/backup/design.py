@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracker.core.base.transaction import Reading
@@ -32,7 +32,14 @@ def _told(one: Definition) -> dict[str, Any]:
     table = {"table": f"t_{one.id}"} if isinstance(one, TrackerDef) else {}
     number = {"id": one.id} if isinstance(one, (TrackerDef, GroupDef)) else {}
     children = {name: _by_key(getattr(one, name)) for name in one.children if getattr(one, name)}
-    return {**number, **table, **one.body(), **children}
+    return {**number, **table, **{name: _in_order(each) for name, each in one.body().items()}, **children}
+
+
+def _in_order(value: Any) -> Any:
+    """Return data with its keys in order: PostgreSQL does not keep the order in which they were written."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _place(one: Definition) -> tuple[int, int]:

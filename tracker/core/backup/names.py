@@ -32,17 +32,15 @@ class Names:
         chosen = select(table).where(table.c.kind.in_(("tracker", "field")))
         self._definitions = {row.id: row for row in reading.execute(chosen)}
         self._fields: dict[str, str] = {}
-        self._owners: dict[str, str] = {}
         self.columns: dict[tuple[str, str], Column] = {}  # by side table (empty: the items' own) and column
         for row in reading.execute(select(tables.field_column)):
             name = self._name(row)
             self._fields[row.column] = name
-            self._owners[row.column] = f"t_{row.tracker_id}"
             self.columns |= dict(self._columns(reading, row, name))
 
     def tracker(self, items: str) -> str:
         """Return the name of the tracker that has this table of items."""
-        held = self._definitions.get(int(items.removeprefix("t_") or 0))
+        held = self._definitions.get(int(items.removeprefix("t_")))
         if held is not None and held.dropped_cs is None:
             return str(held.key)
         return f"{held.key if held is not None else ''}@{items}"
@@ -50,10 +48,6 @@ class Names:
     def field(self, column: str) -> str:
         """Return the name of the field that has this main column or side table."""
         return self._fields.get(column, f"@{column}")
-
-    def owner(self, column: str) -> str:
-        """Return the table of the items to which a side table belongs; empty where that is not known."""
-        return self._owners.get(column, "")
 
     def _holds_now(self, row: Any) -> bool:
         """Say whether a column is the one in which its field keeps values today."""

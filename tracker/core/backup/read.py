@@ -41,7 +41,7 @@ def restore(workspace: Workspace, actor: Actor, source: Path, *, report: Report 
 
     :raises Forbidden: the actor is no administrator.
     :raises Invalid: `backup`, the file is no backup, is damaged, or of a newer Tracker; nothing is changed.
-    :raises Refused: the workspace holds something already, or there is no room for what the file holds.
+    :raises Refused: the workspace holds something already, or there is no room for its files.
     """
     with believing_nothing():
         opened = zipfile.ZipFile(source)
@@ -68,13 +68,16 @@ def _refuse_filled(change: ChangeSet) -> None:
 
 
 def _refuse_too_large(workspace: Workspace, archive: zipfile.ZipFile) -> None:
-    """Refuse what the disk has no room for, before hours are spent on it: a small archive can unpack to anything."""
-    needed = sum(each.file_size for each in archive.infolist())
+    """Refuse files that the disk has no room for, before hours are spent: a small archive can unpack to anything.
+
+    Rows are read line by line; where a database has no room for them, it says so, and nothing is kept.
+    """
+    needed = sum(each.file_size for each in archive.infolist() if each.filename.startswith("files/"))
     free = shutil.disk_usage(workspace.home).free
     if needed > free:
         raise Refused(
             _(
-                "Unpacked, this backup takes %(needed)s MB, and there are %(free)s MB free in %(place)s. Nothing was changed.",
+                "Unpacked, the files of this backup take %(needed)s MB, and there are %(free)s MB free in %(place)s. Nothing was changed.",
                 needed=needed >> 20,
                 free=free >> 20,
                 place=workspace.home,

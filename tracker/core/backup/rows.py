@@ -103,33 +103,34 @@ class Revisions(Rows):
 
     def told(self, row: Sequence[Any]) -> dict[str, Any]:
         told = dict(zip([name for name, _out in self._out], row, strict=True))
-        number = told[self._number.name]
+        number, diff = told[self._number.name], told[self._diff.name]
         known = self._named.get(number, {})
-        diff = {}
-        for column, pair in told[self._diff.name].items():
-            part = known.get(column)
-            diff[column if part is None else part.name] = (
-                [_with_decimals(each, part.scale) for each in pair]
-                if part is not None and part.scale
-                else pair
-            )
-        told[self._number.name] = self._trackers.get(number, number)
-        told[self._diff.name] = _in_order(diff)
-        return told
+        named = {
+            part.name if part else column: _each(pair, part, _with_decimals)
+            for column, pair in diff.items()
+            for part in [known.get(column)]
+        }
+        return {
+            **told,
+            self._number.name: self._trackers.get(number, number),
+            self._diff.name: _in_order(named),
+        }
 
     def row(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        number = told[self._number.name]
+        number, diff = told[self._number.name], told[self._diff.name]
         number = self._numbers[number] if isinstance(number, str) else number
         known = self._stored.get(number, {})
-        diff = {}
-        for name, pair in told[self._diff.name].items():
-            part = known.get(name)
-            diff[name if part is None else part.column] = (
-                [_without_decimals(each, part.scale) for each in pair]
-                if part is not None and part.scale
-                else pair
-            )
-        return super().row({**told, self._number.name: number, self._diff.name: diff})
+        stored = {
+            part.column if part else name: _each(pair, part, _without_decimals)
+            for name, pair in diff.items()
+            for part in [known.get(name)]
+        }
+        return super().row({**told, self._number.name: number, self._diff.name: stored})
+
+
+def _each(pair: Any, part: Column | None, written: Callable[[Any, int], Any]) -> Any:
+    """Return the old and the new value of a column, written otherwise where it holds numbers with decimals."""
+    return [written(each, part.scale) for each in pair] if part and part.scale else pair
 
 
 def _with_decimals(stored: Any, scale: int) -> Any:

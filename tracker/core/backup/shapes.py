@@ -87,16 +87,18 @@ def item_shapes(reading: Reading) -> list[Shape]:
             continue
         columns = tuple(_column(names, name, each) for each in inspector.get_columns(name))
         key = tuple(inspector.get_pk_constraint(name)["constrained_columns"])
-        shapes.append(_item_shape(names, name, columns, key))
+        owner = next((each["referred_table"] for each in inspector.get_foreign_keys(name)), "")
+        shapes.append(_item_shape(names, name, columns, key, owner))
     return shapes
 
 
-def _item_shape(names: Names, name: str, columns: tuple[Column, ...], key: tuple[str, ...]) -> Shape:
+def _item_shape(  # noqa: PLR0917 - what a table is made of
+    names: Names, name: str, columns: tuple[Column, ...], key: tuple[str, ...], items: str
+) -> Shape:
     if ITEMS.fullmatch(name):
         tracker = names.tracker(name)
         return Shape(f"items/{tracker}.jsonl", name, columns, key, tracker)
     if SIDE.fullmatch(name):
-        items = names.owner(name)
         tracker, field = names.tracker(items), names.field(name)
         return Shape(f"items/{tracker}.{field}.jsonl", name, columns, key, tracker, field, items)
     return Shape(f"system/{name}.jsonl", name, columns, key)
