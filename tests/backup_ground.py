@@ -61,7 +61,7 @@ def full(ground: Ground) -> Ground:
     landed = land(ground.workspace, "a.txt", io.BytesIO(b"hello"))
     with ground.workspace.change(SYSTEM, door="engine") as change:
         tracker = ground.tracker("person")
-        made = create_item(change, tracker, {"name": "Cleo", "photo": keep(change, landed)})
+        made = create_item(change, tracker, {"name": "Cleo", "photo": keep(change, landed, tracker, "photo")})
     with ground.workspace.change(SYSTEM, door="engine") as change:
         trash_items(change, ground.tracker("person"), [made])
         lock_items(change, ground.tracker("person"), [bert])

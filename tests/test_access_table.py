@@ -379,6 +379,7 @@ EXEMPT = {
     "changes.contents.contents_in": "contents and preview run it, with the right in its clauses",
     "items.reveal.is_masked": "touches no item",
     "items.reveal.may_reveal": "touches no item",
+    "items.reveal.reveal_file": "asks for item and field as `reveal` does; tests/test_sealed_files.py",
     "items.write.save_difference": "the engine's half of change_item; the right is in its WHERE",
     "items.write.record": "the engine's half of a write",
     "items.write.refusal": "says why a write was refused, from what the actor may view",

@@ -194,7 +194,11 @@ def test_files_that_are_missing_or_damaged_are_told_and_backed_up_as_they_are(fu
     landed = [land(full.workspace, name, io.BytesIO(b"hello")) for name in ("b.txt", "c.txt")]
     with full.workspace.change(SYSTEM, door="engine") as change:
         for each in landed:
-            create_item(change, full.tracker("person"), {"name": each.name, "photo": keep(change, each)})
+            create_item(
+                change,
+                full.tracker("person"),
+                {"name": each.name, "photo": keep(change, each, full.tracker("person"), "photo")},
+            )
     missing, changed = (each.path for each in landed)
     (full.workspace.home / "files" / missing).unlink()
     (full.workspace.home / "files" / changed).write_bytes(b"goodbye")

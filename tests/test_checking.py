@@ -99,7 +99,9 @@ def house(ground: Ground) -> House:
     with workspace.change(SYSTEM, door="engine") as change:
         person = ground.tracker("person")
         create_item(
-            change, person, person.judge({"name": "Ada", "nick": "a"}) | {"scan": keep(change, landed)}
+            change,
+            person,
+            person.judge({"name": "Ada", "nick": "a"}) | {"scan": keep(change, landed, person, "scan")},
         )
     ground.create(
         "person", name="Bea", nick="b", tags=["x", "y"], rows_in=circle, iban=IBAN, born="2000-02-29"

@@ -85,7 +85,7 @@ def attach(office: Ground, item_id: int, key: str, content: bytes) -> int:
     from tracker.core.items.write import change_item
 
     with office.workspace.change(SYSTEM, door="engine") as change:
-        number = keep(change, landed)
+        number = keep(change, landed, tracker, key)
         change_item(
             change, tracker, item_id, values={key: (number,) if key == "papers" else number}, version=None
         )

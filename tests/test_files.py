@@ -29,7 +29,7 @@ def office(ground: Ground) -> Ground:
 def put(ground: Ground, actor=SYSTEM, key="scan", content=b"%PDF", name="a.pdf"):
     landed = files.land(ground.workspace, name, io.BytesIO(content))
     with ground.workspace.change(actor, door="engine") as change:
-        values = {"title": "T", key: files.keep(change, landed)}
+        values = {"title": "T", key: files.keep(change, landed, ground.tracker("paper"), key)}
         return create_item(change, ground.tracker("paper"), values)
 
 

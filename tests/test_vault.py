@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import json
 import subprocess
 import sys
 import time
 from base64 import b64decode, b64encode
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ from tracker.core.design.definitions import TrackerDef
 from tracker.core.vault.index import blind, blind_many
 from tracker.core.vault.seal import vault
 from tracker.core.vault.status import status
+from tracker.core.vault.stream import open_stream, seal_stream
 from tracker.errors import Invalid, Sealed
 from tracker.fields.storage import PlainText
 
@@ -38,6 +42,16 @@ def test_known_answers_open_and_index_as_written_down(vectors):
     with vectors.read() as reading:
         found = blind_many(reading, vectors.field(), [each["text"] for each in VECTORS["index"]])
     assert found == [each["index"] for each in VECTORS["index"]]
+
+
+def test_the_known_file_opens_and_is_sealed_as_written_down(vectors):
+    file = VECTORS["file"]
+    facts = json.loads(vectors.open(file["stored"], uid=file["file_uid"]))
+    assert facts == json.loads(file["facts"])
+    content, key = (bytes(range(256)) * 300)[: facts["size"]], b64decode(facts["key"])
+    sealed = b"".join(seal_stream(key, file["file_uid"], [content]))
+    assert (len(sealed), sha256(sealed).hexdigest()) == (file["sealed_bytes"], file["sealed_sha256"])
+    assert b"".join(open_stream(key, file["file_uid"], BytesIO(sealed))) == content
 
 
 def test_new_values_are_sealed_with_the_newest_key_in_the_written_format(vectors):

@@ -145,10 +145,9 @@ def rotate_keys(
                 f"{each.path}: {each.rows:,} value(s) and {each.history:,} in history are sealed anew, under key version {each.version}."
             )
             if each.left:
-                few = ", ".join(f"#{item_id}" for item_id in each.left[:20])
-                click.echo(
-                    f"{each.path}: {len(each.left):,} item(s) have a value that does not open; its key stays: {few}"
-                )
+                few = ", ".join(f"#{number}" for number in each.left[:20])
+                what = "file(s) do not open" if each.of_files else "item(s) have a value that does not open"
+                click.echo(f"{each.path}: {len(each.left):,} {what}; its key stays: {few}")
         if not done:
             click.echo("No field has a key yet.")
     if any(each.left for each in done):

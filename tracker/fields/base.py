@@ -103,6 +103,7 @@ class FieldType:
     searchable: ClassVar[bool] = False
     titled: ClassVar[bool] = False  # may be part of an item's shown name
     encryptable: ClassVar[bool] = True
+    encloses: ClassVar[bool] = False  # encrypted, its values stay as they are: what they lead to is sealed
     computed: ClassVar[bool] = False  # read-time SQL, nothing stored
     offered: ClassVar[bool] = (
         True  # False: only behaviors and profiles bring it, no gallery of types shows it

@@ -60,6 +60,8 @@ class File(Referring):
     sortable = False
     groupable = False
     importable = False
+    encryptable = True
+    encloses = True
     refusal = _("Give the number of a stored file.")
 
     def control(self) -> Control:
@@ -76,7 +78,7 @@ class Files(ManyValued):
     group = "Files"
     kind = Kind.REF
     refers = "file"
-    encryptable = False  # what is sealed cannot be joined
+    encloses = True
     importable = False
     most = 100
     good = ([12, 13], "#12; 13", [{"id": 12}], None)

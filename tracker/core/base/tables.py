@@ -289,6 +289,8 @@ file = Table(
     Column("sha256", PlainText, nullable=False),
     Column("path", PlainText, nullable=False),
     Column("created_cs", Id, nullable=False),
+    Column("field_uid", PlainText),  # of a sealed one: the field under whose key the next column is
+    Column("sealed", PlainText),  # what opens it, its name and its type
     **STRICT_IDS,
 )
 

@@ -95,7 +95,10 @@ class BoundField:
         self.label = definition.label
         cls = types.find(definition.type) or Gone
         self.type: FieldType = cls(definition.options)
-        self.sealed = definition.encrypted or bool(getattr(cls, "always_encrypted", False))
+        self.enclosed = definition.encrypted and cls.encloses  # its values are plain, its files sealed
+        self.sealed = (definition.encrypted and not cls.encloses) or bool(
+            getattr(cls, "always_encrypted", False)
+        )
         self.many = cls.many and not self.sealed
         self.layout = cls.layout
         self.computed = cls.computed or cls.layout  # nothing is stored

@@ -1,6 +1,8 @@
 """Stored files: under our own names, whole on the disk before the commit that names them.
 
-A file is read through the item and field that hold it, with their rights; it has no address of its own.
+A file is read through the item and field that hold it, with their rights; it has no address of its own. Those of an
+encrypted field are sealed before they reach the disk, each under a key of its own; that key, the name and the type
+are sealed in the file's row, under the key of the field.
 """
 
 from __future__ import annotations
@@ -8,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as part
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
+import orjson
 from sqlalchemy import delete, insert, select
 
 from tracker.core.access import clauses
@@ -27,7 +32,9 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.rows import names_column
-from tracker.errors import Invalid, NotFound
+from tracker.core.vault.seal import vault
+from tracker.core.vault.stream import new_key, open_stream, seal_stream
+from tracker.errors import Forbidden, Invalid, NotFound
 from tracker.i18n import _
 
 LARGEST = 50 * 1024 * 1024
@@ -44,9 +51,12 @@ class Landed:
 
     name: str
     media_type: str
-    size: int
+    size: int  # of the bytes on the disk, as `sha256` is
     sha256: str
     path: str  # below the folder of files
+    uid: str
+    key: bytes | None = part(default=None, repr=False)  # what opens a sealed one
+    plain_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,21 @@ class StoredFile:
     media_type: str
     size: int
     path: Path
+    uid: str
+    key: bytes | None = part(default=None, repr=False)
+
+    def content(self) -> Iterator[bytes]:
+        """Yield what the file holds, piece by piece; of a sealed one, opened.
+
+        :raises OSError: it is not on the disk.
+        :raises Sealed: it was changed; pieces before that were yielded already.
+        """
+        with self.path.open("rb") as stream:
+            if self.key is not None:
+                yield from open_stream(self.key, self.uid, stream)
+                return
+            while piece := stream.read(CHUNK):
+                yield piece
 
 
 def folder(workspace: Workspace) -> Path:
@@ -66,23 +91,29 @@ def folder(workspace: Workspace) -> Path:
 
 
 def land(
-    workspace: Workspace, name: str, stream: IO[bytes], *, media_type: str = "", largest: int = LARGEST
+    workspace: Workspace,
+    name: str,
+    stream: IO[bytes],
+    *,
+    media_type: str = "",
+    largest: int = LARGEST,
+    sealed: bool = False,
 ) -> Landed:
     """Write a stream to the disk under a random name and return what landed; no transaction is open.
 
+    :param sealed: for an encrypted field: only sealed bytes reach the disk.
     :raises Invalid: `length`, it is larger than `largest` bytes; nothing stays.
     """
     random = uuid4().hex
     path = f"{random[:2]}/{random}"
     target = folder(workspace) / path
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    uid, key, taken = str(uuid4()), new_key() if sealed else None, _Taken(stream, largest)
     digest, size = hashlib.sha256(), 0
     try:
         with target.open("xb") as out:
-            while piece := stream.read(CHUNK):
+            for piece in taken if key is None else seal_stream(key, uid, taken):
                 size += len(piece)
-                if size > largest:
-                    raise Invalid("length", _("A file has at most %(n)d MB.", n=largest >> 20))
                 digest.update(piece)
                 out.write(piece)
             out.flush()
@@ -92,7 +123,25 @@ def land(
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    return Landed(tidy_name(name), media_type or "application/octet-stream", size, digest.hexdigest(), path)
+    media_type = media_type or "application/octet-stream"
+    return Landed(tidy_name(name), media_type, size, digest.hexdigest(), path, uid, key, taken.size)
+
+
+class _Taken:
+    """A stream in pieces, counted.
+
+    :raises Invalid: it is larger than it may be.
+    """
+
+    def __init__(self, stream: IO[bytes], largest: int) -> None:
+        self.stream, self.largest, self.size = stream, largest, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.stream.read(CHUNK):
+            self.size += len(piece)
+            if self.size > self.largest:
+                raise Invalid("length", _("A file has at most %(n)d MB.", n=self.largest >> 20))
+            yield piece
 
 
 def _sync_folder(path: Path) -> None:
@@ -106,14 +155,23 @@ def _sync_folder(path: Path) -> None:
         os.close(number)
 
 
-def keep(change: ChangeSet, landed: Landed) -> int:
+def keep(change: ChangeSet, landed: Landed, tracker: Tracker, key: str) -> int:
     """Name a landed file in this transaction and return its id, the value of a file field.
 
-    Only an item written in the same change set can take it: a number that someone guessed is refused.
+    Only an item written in the same change set can take it, in this field if it is sealed: a number that someone
+    guessed is refused. The row of a sealed one tells neither name nor type.
+
+    :raises Sealed: the vault is shut; the file on the disk is removed later, and nothing opens it.
     """
+    row = {name: getattr(landed, name) for name in ("uid", "name", "media_type", "size", "sha256", "path")}
+    if landed.key is not None:
+        bound = tracker.field(key)
+        facts = {"key": b64encode(landed.key).decode(), "size": landed.plain_size}
+        facts |= {"name": landed.name, "type": landed.media_type}
+        sealed = vault(change).seal(change, tracker, bound, landed.uid, orjson.dumps(facts).decode())
+        row |= {"name": "", "media_type": "", "field_uid": bound.definition.uid, "sealed": sealed}
     made = insert(tables.file).returning(tables.file.c.id)
-    row = {**vars(landed), "uid": str(uuid4()), "created_cs": change.id}
-    return int(change.execute(made, row).scalar_one())
+    return int(change.execute(made, {**row, "created_cs": change.id}).scalar_one())
 
 
 def stored_file(
@@ -124,22 +182,48 @@ def stored_file(
     :param number: which one, of a field of several files.
     :raises Unknown: the field does not exist for the actor.
     :raises NotFound: the item is not open to the actor, or holds no file there.
+    :raises Forbidden: it is sealed; `reveal_file` opens it.
     """
     field = readable_field(reading, tracker, key)
-    item = get_item(reading, tracker, item_id, fields=[field])
-    value = item.values[key]
+    if field.enclosed:
+        raise Forbidden("show", field.label)
+    row = file_row(reading, tracker, field, item_id, number=number)
+    return StoredFile(
+        row.id, row.name, row.media_type, row.size, folder(reading.workspace) / row.path, row.uid
+    )
+
+
+def opened_file(reading: Reading, tracker: Tracker, field: BoundField, row: Any) -> StoredFile:
+    """Return a sealed file with what opens it; who may see it, and that it is recorded, is the caller's business.
+
+    :raises Sealed: the vault is shut, or the row was changed.
+    """
+    facts = orjson.loads(vault(reading).open(reading, tracker, field, row.uid, row.sealed))
+    path = folder(reading.workspace) / row.path
+    return StoredFile(
+        row.id, facts["name"], facts["type"], facts["size"], path, row.uid, b64decode(facts["key"])
+    )
+
+
+def file_row(
+    reading: Reading, tracker: Tracker, field: BoundField, item_id: int, *, number: int | None
+) -> Any:
+    """Return the row of the file that an item holds in a field, which the actor was given.
+
+    :raises NotFound: the item is not open to the actor, or holds no file there.
+    """
+    value = get_item(reading, tracker, item_id, fields=[field], masking=False).values[field.key]
     file_id = (number if number in (value or ()) else None) if field.many else value
     if field.refers != "file" or file_id is None:
         raise NotFound(field.label, item_id)
-    row = reading.execute(select(tables.file).where(tables.file.c.id == file_id)).one()
-    return StoredFile(row.id, row.name, row.media_type, row.size, folder(reading.workspace) / row.path)
+    return reading.execute(select(tables.file).where(tables.file.c.id == file_id)).one()
 
 
 def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
-    """Return the names of files that were read from items, by id."""
+    """Return the names of files that were read from items, by id; of sealed ones only that they are."""
     table = tables.file
     rows = reading.execute(select(table.c.id, table.c.name).where(table.c.id.in_(sorted(ids)))) if ids else ()
-    return {row.id: row.name for row in rows}
+    return {row.id: row.name or str(_("Sealed file")) for row in rows}
 
 
 def file_fields(tracker: Tracker) -> list[BoundField]:

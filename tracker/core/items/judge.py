@@ -216,7 +216,10 @@ def _there(change: ChangeSet, field: BoundField, wanted: set[int]) -> set[int]:
     statement = select(known.c.id).where(known.c.id.in_(sorted(wanted)))
     if field.refers == "file":
         # Only a file of this very change set: a number that someone guessed opens nobody's file.
-        statement = statement.where(known.c.created_cs == change.id)
+        under = field.definition.uid if field.enclosed else None  # never plain in an encrypted field
+        statement = statement.where(
+            known.c.created_cs == change.id, known.c.field_uid.is_not_distinct_from(under)
+        )
     return set(change.execute(statement).scalars())
 
 

@@ -1,4 +1,4 @@
-"""Showing one sealed or masked value: a right of its own, recorded before anyone sees it."""
+"""Showing one sealed or masked value, or file: a right of its own, recorded before anyone sees it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Masked, Tracker
+from tracker.core.items.files import StoredFile, file_row, folder, opened_file
 from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, Unknown
 
-__all__ = ["is_masked", "may_reveal", "reveal"]
+__all__ = ["is_masked", "may_reveal", "reveal", "reveal_file"]
 
 
 def is_masked(reading: Reading, field: BoundField) -> bool:
     """Say whether a field's value is shown as a mask: sealed, or the actor's level is `masked`."""
-    return field.sealed or rights(reading).level(field) == MASKED
+    return field.sealed or field.enclosed or rights(reading).level(field) == MASKED
 
 
 def may_reveal(reading: Reading, field: BoundField) -> bool:
@@ -38,11 +39,47 @@ def reveal(change: ChangeSet, tracker: Tracker, item_id: int, key: str) -> str |
     :raises Sealed: the vault is shut, or the value does not open.
     """
     item = get_item(change, tracker, item_id, fields=())
+    field = _field(change, tracker, key)
+    _record(change, tracker, field, item.id)
+    value = get_item(change, tracker, item_id, fields=[field], masking=False).values[key]
+    if value is None:
+        return None
+    if isinstance(value, Masked):
+        return vault(change).open(change, tracker, field, item.uid, str(value.stored))
+    return field.type.text(value)
+
+
+def reveal_file(
+    change: ChangeSet, tracker: Tracker, item_id: int, key: str, *, number: int | None = None
+) -> StoredFile:
+    """Return a sealed or masked file that an item holds, ready to be opened; recorded as by `reveal`.
+
+    :param number: which one, of a field of several files.
+    :raises Unknown: there is no such field for the actor.
+    :raises NotFound: no such item among those the actor may view, or no file there.
+    :raises Forbidden: the actor sees that there is one, but may not have it.
+    :raises Sealed: the vault is shut, or the row of the file was changed.
+    """
+    item = get_item(change, tracker, item_id, fields=())
+    field = _field(change, tracker, key)
+    row = file_row(change, tracker, field, item.id, number=number)
+    _record(change, tracker, field, item.id, file=row.uid)
+    if field.enclosed:
+        return opened_file(change, tracker, field, row)
+    path = folder(change.workspace) / row.path
+    return StoredFile(row.id, row.name, row.media_type, row.size, path, row.uid)
+
+
+def _field(change: ChangeSet, tracker: Tracker, key: str) -> BoundField:
     field, mine = tracker.fields.get(key), rights(change)
     if field is None or mine.level(field) < MASKED:
         raise Unknown("field", key, readable(change, tracker))
-    if not mine.reveals(field) and (field.sealed or mine.level(field) < READ):
+    if not mine.reveals(field) and (field.sealed or field.enclosed or mine.level(field) < READ):
         raise Forbidden("show", field.label)
+    return field
+
+
+def _record(change: ChangeSet, tracker: Tracker, field: BoundField, item_id: int, **detail: str) -> None:
     change.execute(
         insert(tables.audit),
         {
@@ -51,14 +88,8 @@ def reveal(change: ChangeSet, tracker: Tracker, item_id: int, key: str) -> str |
             "actor_name": change.actor.name,
             "action": "reveal",
             "tracker_id": tracker.id,
-            "item_id": item.id,
+            "item_id": item_id,
             "field_id": field.id,
-            "detail": {"door": change.door},
+            "detail": {"door": change.door, **detail},
         },
     )
-    value = get_item(change, tracker, item_id, fields=[field], masking=False).values[key]
-    if value is None:
-        return None
-    if isinstance(value, Masked):
-        return vault(change).open(change, tracker, field, item.uid, str(value.stored))
-    return field.type.text(value)

@@ -155,7 +155,10 @@ class References:
             "required": (not stored, _("Nobody fills in a field of type %(label)s.", label=label)),
             "default": (not stored, _("A field of type %(label)s has no default.", label=label)),
             "show_if": (cls.layout, _("A field of type %(label)s is always shown.", label=label)),
-            "indexed": (field.computed or field.sealed, _("This field cannot be indexed.")),
+            "indexed": (
+                field.computed or field.sealed or field.enclosed,
+                _("This field cannot be indexed."),
+            ),
         }
         for name, (refused, message) in wrong.items():
             if name in entries and entries[name].value not in (None, False) and refused:

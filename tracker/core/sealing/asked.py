@@ -69,6 +69,13 @@ def checked(reading: Reading, asked: Asked) -> Ahead:
 
 
 def _check(reading: Reading, old: BoundField, asked: Asked) -> None:
+    if old.type.encloses:
+        raise Refused(
+            _(
+                "The files of %(label)s stay as they were stored: add another field, bring them there, and take this one away.",
+                label=old.label,
+            )
+        )
     if asked.seal:
         if old.sealed:
             raise Refused(_("%(label)s is encrypted already.", label=old.label))

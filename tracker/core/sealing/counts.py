@@ -40,6 +40,7 @@ def held(reading: Reading) -> Mapping[int, Held]:
                 rows += _in_rows(reading, place, name)
                 for side in (0, 1):
                     history += _in_history(reading, place, side_of(reading.dialect, name, side))
+    rows += _in_files(reading)
     return {number: Held(rows[number], history[number]) for number in rows.keys() | history.keys()}
 
 
@@ -58,6 +59,13 @@ def _in_rows(reading: Reading, place: Place, name: str) -> Counter[int]:
     return _counted(reading, place, select(start, func.count()).where(items.c[name].is_not(None)))
 
 
+def _in_files(reading: Reading) -> Counter[int]:
+    """Count files by the key under which is sealed what opens them."""
+    start = func.substr(tables.file.c.sealed, 1, STARTING).label("start")
+    asked = select(start, func.count()).where(tables.file.c.sealed.is_not(None)).group_by("start")
+    return _by_key(reading.execute(asked).all())
+
+
 def _in_history(reading: Reading, place: Place, value: ColumnElement[str]) -> Counter[int]:
     start = func.substr(value, 1, STARTING).label("start")
     mine = (tables.revision.c.tracker_id == place.tracker.id, value.is_not(None))
@@ -65,10 +73,11 @@ def _in_history(reading: Reading, place: Place, value: ColumnElement[str]) -> Co
 
 
 def _counted(reading: Reading, place: Place, asked: Select[Any]) -> Counter[int]:
+    return _by_key(reading.execute(asked.where(clauses.as_system(place.tracker)).group_by("start")).all())
+
+
+def _by_key(rows: Sequence[Any]) -> Counter[int]:
     found = Counter[int]()
-    rows: Sequence[Any] = reading.execute(
-        asked.where(clauses.as_system(place.tracker)).group_by("start")
-    ).all()
     for row in rows:
         under = key_id(row[0])
         if under is not None:

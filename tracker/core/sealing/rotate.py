@@ -20,7 +20,7 @@ from tracker.core.base import tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import BoundField
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
 from tracker.core.items.batches import AT_ONCE
@@ -56,7 +56,10 @@ class Rotated:
     rows: int = 0
     history: int = 0  # values in revisions
     removed: list[int] = part(default_factory=list)  # versions of keys that are gone
-    left: list[int] = part(default_factory=list)  # items with a value that does not open; its key stays
+    left: list[int] = part(
+        default_factory=list
+    )  # items (files) with a value that does not open; its key stays
+    of_files: bool = False  # the field's files are sealed, and not its values
 
     @property
     def path(self) -> str:
@@ -159,8 +162,9 @@ class _Run:
                 with self.workspace.change(self.actor, door=self.door, kind="design", quiet=True) as change:
                     require_admin(change)
                     place = _place(change, self.field_id)
-                    after = self._step(change, place, after)
-                    of = 0 if after is None else _highest(change, place.tracker)
+                    step = self._step_files if place.field.enclosed else self._step
+                    after = step(change, place, after)
+                    of = 0 if after is None else _highest(change, place)
                 if after is not None:
                     self.report(Progress(self.done.path, after, of))
             # Whoever began before the end of the walk may write what they read before it; they end here.
@@ -173,6 +177,8 @@ class _Run:
     def _is_left(self, reading: Reading) -> bool:
         place = _place(reading, self.field_id)
         start = form.start(_newest(reading, place.field))
+        if place.field.enclosed:
+            return bool(stored.older_files(reading, place, start, but=self.damaged))
         items = place.tracker.table
         asked = select(items.c.id).where(
             stored.older(reading.dialect, place, start), clauses.as_system(place.tracker)
@@ -209,6 +215,21 @@ class _Run:
         self._seal_rows(change, place, rows)
         self._seal_history(change, place, {row.id: row.uid for row in rows}, start)
         return int(ids[-1])
+
+    def _step_files(self, change: ChangeSet, place: Place, after: int) -> int | None:
+        """Seal anew what opens the next files; return the number of the last, None at the end."""
+        files = stored.older_files(
+            change, place, form.start(_newest(change, place.field)), but=self.damaged, after=after
+        )
+        new = vault(change).reseal_many(
+            change, place.tracker, place.field, [(each.uid, each.sealed) for each in files]
+        )
+        self.done.of_files = True
+        self.damaged |= {each.id for each, again in zip(files, new, strict=True) if again is None}
+        pairs = [(each, again) for each, again in zip(files, new, strict=True) if again is not None]
+        stored.replace_in_files(change, pairs)
+        self.done.rows += len(pairs)
+        return int(files[-1].id) if files else None
 
     def _seal_rows(self, change: ChangeSet, place: Place, rows: Sequence[Any]) -> None:
         for number, name in enumerate(place.columns, 2):
@@ -300,9 +321,11 @@ def _newest(reading: Reading, each: BoundField) -> int:
     return int(reading.execute(found).scalar_one())
 
 
-def _highest(reading: Reading, tracker: Tracker) -> int:
-    items = tracker.table
-    found = reading.execute(select(func.max(items.c.id)).where(clauses.as_system(tracker))).scalar()
+def _highest(reading: Reading, place: Place) -> int:
+    if place.field.enclosed:
+        return int(reading.execute(select(func.max(tables.file.c.id))).scalar() or 0)
+    items = place.tracker.table
+    found = reading.execute(select(func.max(items.c.id)).where(clauses.as_system(place.tracker))).scalar()
     return int(found or 0)
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, or_, select, update
 
 from tracker.core.access import clauses
 from tracker.core.base import tables
-from tracker.core.base.transaction import ChangeSet
+from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.marks import MARK
 from tracker.fields.storage import PlainText
 
 revision = tables.revision
+AT_ONCE = 2_000  # files
 STARTING = 10  # characters of a stored value that tell under which key it is
 
 
@@ -125,6 +126,40 @@ def replace_in_diffs(change: ChangeSet, tracker: Tracker, name: str, values: Seq
         f" AND version = CAST(e.value ->> 1 AS bigint) AND diff -> '{name}' = e.value -> 2 {mark}",
         values,
     )
+
+
+def older_files(
+    reading: Reading, place: Place, start: str, *, but: Collection[int], after: int = 0
+) -> Sequence[Any]:
+    """Return the rows of the next files of a field that are sealed under another key than `start` tells.
+
+    :param but: files that do not open; the others are held until a `ChangeSet` ends.
+    """
+    file = tables.file.c
+    asked = (
+        select(file.id, file.uid, file.sealed)
+        .where(
+            file.id > after,
+            file.field_uid == place.field.definition.uid,
+            func.substr(file.sealed, 1, STARTING) != start,
+        )
+        .order_by(file.id)
+        .limit(AT_ONCE + len(but))
+    )
+    if isinstance(reading, ChangeSet):
+        asked = asked.with_for_update()
+    return [row for row in reading.execute(asked).all() if row.id not in but][:AT_ONCE]
+
+
+def replace_in_files(change: ChangeSet, pairs: Sequence[tuple[Any, str]]) -> None:
+    """Put what opens files, sealed anew, in the place of what was read."""
+    file = tables.file
+    here = (file.c.id == bindparam("at"), file.c.sealed == bindparam("was"))
+    if pairs:
+        change.execute(
+            update(file).where(*here).values(sealed=bindparam("becomes")),
+            [{"at": row.id, "was": row.sealed, "becomes": again} for row, again in pairs],
+        )
 
 
 _ARRIVED = "jsonb_array_elements(CAST(%(given)s AS jsonb)) AS e(value)"

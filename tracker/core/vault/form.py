@@ -8,7 +8,7 @@ from binascii import a2b_base64, b2a_base64
 from tracker.errors import Invalid
 from tracker.i18n import _
 
-VALUE, KEY, CHECK = "tracker-value-1", "tracker-key-1", "tracker-check-1"
+VALUE, KEY, CHECK, FILE = "tracker-value-1", "tracker-key-1", "tracker-check-1", "tracker-file-1"
 AGAIN = b"tracker-nonce-1"  # makes the key of nonces that follow from what is sealed again
 VERSION = "1:"
 NONCE = 12  # bytes

@@ -48,6 +48,7 @@ class FieldDraft:
         self.errors: Errors = {}
         self.sent = sent is not None
         self.sealable = cls.encryptable and not getattr(cls, "always_encrypted", False)
+        self.findable = not cls.encloses  # by its exact value, once it is sealed
         self.always_sealed = bool(getattr(cls, "always_encrypted", False))
         self.options = OptionsForm(
             cls, design, tracker.key, stored=before.options if before else {}, sent=sent
@@ -109,7 +110,7 @@ class FieldDraft:
             and self.cls.sortable
             and not (sealed or self.cls.computed or self.cls.layout),
             encrypted=sealed,
-            search="exact" if sent.get("exact") and (sealed or self.always_sealed) else "",
+            search="exact" if sent.get("exact") and self.findable and (sealed or self.always_sealed) else "",
             show_if=lines(sent.get("show_if"), 5000) if storing else "",
             grants=self._grants(start, sent),
             default_level=str(sent.get("default_level", "")),

@@ -227,7 +227,13 @@ class ItemForm(BaseForm):
         for key, files in self.chosen.items():
             try:
                 landed[key] = [
-                    land(workspace, each.filename or "", each.stream, media_type=each.mimetype)
+                    land(
+                        workspace,
+                        each.filename or "",
+                        each.stream,
+                        media_type=each.mimetype,
+                        sealed=self.bound[key].enclosed,
+                    )
                     for each in files
                 ]
             except Invalid as error:

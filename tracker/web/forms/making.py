@@ -44,7 +44,7 @@ def make_input(reading: Reading, bound: BoundField) -> Any:
         help=bound.definition.help,
         choices=choices,
         optional=not bound.definition.required,
-        sealed=bound.sealed,
+        sealed=bound.sealed or bound.enclosed,
     )
 
 
@@ -82,7 +82,10 @@ def offer(reading: Reading, field: Input, bound: BoundField, value: Any) -> None
         field.shown = file_names(reading, {value}).get(value, "") if field.kept else ""
     if widget == "files":
         known = file_names(reading, set(value or ()))
-        field.shown = [(each, known.get(each, f"#{each}")) for each in value or ()]
+        field.shown = [
+            (each, f"{known.get(each, f'#{each}')}{f' {place}' if bound.enclosed else ''}")
+            for place, each in enumerate(value or (), 1)
+        ]
     if field.look == "select" and not field.optional:
         field.choices = list(field.choices)
 

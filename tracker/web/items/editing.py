@@ -188,7 +188,7 @@ def _kept(change: ChangeSet, form: ItemForm, landed: dict[str, list[Landed]]) ->
     """Name the files that landed, and return their numbers by field; of several, behind those that stay."""
     found: dict[str, Any] = {}
     for key, files in landed.items():
-        numbers = [keep(change, each) for each in files]
+        numbers = [keep(change, each, form.tracker, key) for each in files]
         upload = form.inputs[key]
         assert isinstance(upload, Upload)
         try:

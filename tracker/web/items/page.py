@@ -38,6 +38,7 @@ class Fact:
     sealed: bool = False
     revealable: bool = False
     closed: bool = False  # masked by rights: nobody says whether it is filled in
+    files: tuple[int, ...] = ()  # the numbers of sealed files
     piece: str = ""  # "heading" or "help": no fact, but what stands between them
 
 
@@ -150,7 +151,10 @@ def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, close
         return Fact(
             each.key, each.label, named.html(each, value, at=at), wide=each.type.long, block=each.type.block
         )
-    masked: dict[str, Any] = {"masked": True, "sealed": each.sealed, "revealable": may, "closed": closed}
+    sealed = each.sealed or each.enclosed
+    masked: dict[str, Any] = {"masked": True, "sealed": sealed, "revealable": may, "closed": closed}
+    if each.enclosed and not closed:
+        masked["files"] = value if each.many else (value,)
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)
 
 

@@ -175,7 +175,7 @@ class _Showing:
             assets.icon("lock", "s"), MASK
         )
         self.names = self._names(columns, items)
-        files = [each.key for each in columns if each.field.refers == "file" and not each.field.sealed]
+        files = [each.key for each in columns if each.field.refers == "file" and not each.field.enclosed]
         values = (item.values.get(key) for item in items for key in files)
         held = {each for value in values if isinstance(value, (int, tuple)) for each in _ids(value)}
         self.files = file_names(reading, held)
@@ -185,7 +185,7 @@ class _Showing:
         show = self._show(bound)
         start = Markup('<td class="{}">').format(look) if look else Markup("<td>")
         empty, end = start + Markup("</td>"), Markup("</td>")
-        if bound.refers == "file" and not bound.sealed and self.mine.level(bound) >= READ:
+        if bound.refers == "file" and not bound.enclosed and self.mine.level(bound) >= READ:
             return [self._file(bound, each, start) + end for each in items]
         values = (item.values.get(bound.key) for item in items)
         return [empty if value is None else start + show(value) + end for value in values]
@@ -197,7 +197,7 @@ class _Showing:
         return start + file_links(self.files, value, to_item(self.key, item.id), bound.key)
 
     def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
-        if bound.sealed or self.mine.level(bound) < READ:
+        if bound.sealed or bound.enclosed or self.mine.level(bound) < READ:
             return lambda _value: self.mask
         kind = referring(bound)
         if kind is not None:
