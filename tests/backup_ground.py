@@ -18,8 +18,10 @@ from tracker.core.backup.archive import MANIFEST
 from tracker.core.changes.undo import undo
 from tracker.core.conversion import run
 from tracker.core.conversion.retyping import Retyping
+from tracker.core.design.definitions import FieldDef
 from tracker.core.items.files import keep, land
 from tracker.core.items.lock import lock_items
+from tracker.core.items.own import add_field
 from tracker.core.items.trash import trash_items
 from tracker.core.items.write import create_item
 from tracker.settings import Settings
@@ -40,6 +42,7 @@ PERSON = tracker_def(
     field("iban", "iban", encrypted=True, search="exact"),
     field("photo", "file"),
     name=("name",),
+    own_fields=True,
 )
 
 
@@ -57,6 +60,15 @@ def full(ground: Ground) -> Ground:
         "person", ada, name="Ada L.", tags=["board"], paid=False, dues="-0.05", iban="GB33BUKB20201555555555"
     )
     undo(ground.workspace, SYSTEM, ground.change("person", bert, name="Robert"), door="engine")
+    with ground.workspace.change(SYSTEM, door="engine") as change:
+        for type_, value in (
+            ("integer", 7),
+            ("moment", "2026-01-02T03:04:05Z"),
+            ("yes_no", True),
+            ("user", 1),
+        ):
+            own = FieldDef(key="", type=type_, label=f"Her {type_}")
+            add_field(change, ground.tracker("person"), ada, own, value=value)
     run.retype(ground.workspace, SYSTEM, Retyping("person", "age", "integer"), door="engine")
     landed = land(ground.workspace, "a.txt", io.BytesIO(b"hello"))
     with ground.workspace.change(SYSTEM, door="engine") as change:

@@ -17,6 +17,7 @@ _LOOKS = "administrators have all items looked over; what is told of them is the
 # no function runs what its callers made.
 PLACES = {
     "core.ask.rows": ("_elements_of _texts", "elements of lists, for items that access left"),
+    "core.ask.own": ("_own_of", "fields that items alone have, for items that access left"),
     "core.ask.locks": ("locks_of", "who locked what an undo leaves; `undo` names what is open to the actor"),
     "core.ask.search": ("_put _remove add_documents", "words follow an item that was written"),
     "core.changes.history": ("_touches_open as_of history", "revisions of items that access left"),
@@ -76,9 +77,12 @@ PLACES = {
         "a value is taken, by whomever; the sentence does not say by whom",
     ),
     "core.items.write": (
-        "_NEW_REVISION _insert _replace_side _stored_before _take_back",
+        "_NEW_REVISION _insert _replace_side _take_back",
         "rows of an item that access left to be changed, and new rows",
     ),
+    "core.items.difference": ("_stored_before", "sealed values of an item that access left to be changed"),
+    "core.items.own": ("_insert", "fields of an item that access left to be changed, or that was just made"),
+    "core.items.own_rows": ("write_own", "fields of an item whose own row was written by right"),
     "core.profile.withdraw": (
         "holds_data",
         "whether what is taken away holds anything; only administrators ask",
@@ -147,7 +151,7 @@ UNASKED = {
 }
 
 ITEM_TABLE = re.compile(r"\b(t_\d+)\b")
-GUARDED = re.compile(r"\b(t_\d+|s_\d+|sys_revision|sys_search|sys_search_words)\b")
+GUARDED = re.compile(r"\b(t_\d+|t_\d+_own|s_\d+|sys_revision|sys_search|sys_search_words)\b")
 MARKS = re.compile(rf"/\*({ACCESS}|{MARK})(?::(\w*))?\*/")
 DDL = re.compile(r"\s*(CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK|PRAGMA|ANALYZE|VACUUM)\b", re.IGNORECASE)
 PASSED_THROUGH = (

@@ -323,7 +323,7 @@ def _history(reading: Any, tracker: Any, item_id: int) -> list[Any]:
         .where(as_system(tracker))
     )
     return sorted(
-        (row.kind, row.door, [_change(each) for each in field_changes(reading, tracker, row.diff)])
+        (row.kind, row.door, [_change(each) for each in field_changes(reading, tracker, row.diff, {})])
         for row in rows
     )  # one who saved meanwhile may have come before or after
 

@@ -16,11 +16,14 @@ from ground import SYSTEM, Ground, field, group, tracker_def
 from tracker.core.access.configure import configure
 from tracker.core.ask import lookup, names, page
 from tracker.core.ask.query import Query
+from tracker.core.ask.rows import Held
 from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
 from tracker.core.changes import contents, history, trial, undo
+from tracker.core.design.definitions import FieldDef
 from tracker.core.design.difference import difference
-from tracker.core.items import bulk, duplicate, erase, lock, reveal, trash, write
+from tracker.core.design.own import OwnField
+from tracker.core.items import bulk, duplicate, erase, lock, own, reveal, trash, write
 from tracker.errors import Forbidden, TrackerError
 
 CORE = Path(write.__file__).parents[1]
@@ -35,6 +38,7 @@ PERSON = tracker_def(
     field("about", "timeline_about"),
     field("iban", "iban", encrypted=True, grants={"reveal": KINDS}),
     name=("name",),
+    own_fields=True,
 )
 HOME = tracker_def("home", field("name"), field("open", "yes_no"), behaviors=("timeline",))
 ACTIONS = ("view", "create", "change", "trash", "restore", "delete", "lock", "export", "bulk")
@@ -208,6 +212,30 @@ def _bulk(house: House) -> set[int]:
         }
 
 
+OWN = FieldDef(key="", type="line", label="Only here")
+
+
+def each_own(house: House, do: Callable[[int], Any]) -> set[int]:
+    """Give each item a field of its own, and return the items on which it could be done."""
+    with house.ground.workspace.change(SYSTEM, door="engine") as change:
+        for item_id in house.all:
+            own.add_field(change, house.tracker, item_id, OWN, value="x")
+    return each_item(house, do)
+
+
+def _renames(change: Any, tracker: Any, item_id: int) -> bool:
+    with change.workspace.read(SYSTEM) as reading:
+        (held,) = own.item_fields(reading, tracker, item_id)
+    own.change_field(change, tracker, item_id, held.field.key, label="Renamed")
+    return True
+
+
+def _copies(change: Any, house: House, item_id: int) -> bool:
+    held = [Held(OwnField(0, OWN, change.workspace.types), "x")]
+    own.copy_fields(change, house.tracker, item_id, held=held, values={})
+    return True
+
+
 def _unlocks(house: House) -> set[int]:
     with house.ground.workspace.change(SYSTEM, door="engine") as change:
         lock.lock_items(change, house.tracker, house.all)
@@ -338,6 +366,19 @@ CHECKS: dict[str, Callable[[House], bool]] = {
     "items.duplicate.duplicate_item": lambda h: (
         each_item(h, lambda i: h.write(lambda c: duplicate.duplicate_item(c, h.tracker, i))) == h.sees
     ),
+    "items.duplicate.duplicated_fields": lambda h: (
+        each_own(h, lambda i: h.read(lambda r: duplicate.duplicated_fields(r, h.tracker, i))) == h.sees
+    ),
+    "items.own.item_fields": lambda h: (
+        each_own(h, lambda i: h.read(lambda r: own.item_fields(r, h.tracker, i))) == h.sees
+    ),
+    "items.own.add_field": lambda h: (
+        each_item(h, lambda i: h.write(lambda c: own.add_field(c, h.tracker, i, OWN))) == h.sees
+    ),
+    "items.own.change_field": lambda h: (
+        each_own(h, lambda i: h.write(lambda c: _renames(c, h.tracker, i))) == h.sees
+    ),
+    "items.own.copy_fields": lambda h: each_item(h, lambda i: h.write(lambda c: _copies(c, h, i))) == h.sees,
     "items.reveal.reveal": lambda h: (
         each_item(h, lambda i: h.write(lambda c: reveal.reveal(c, h.tracker, i, "iban"))) == h.sees
     ),
@@ -377,6 +418,13 @@ EXEMPT = {
     "ask.search.remove_documents": "the engine's half of a write",
     "ask.search.matching": "a clause; page and count run it",
     "changes.contents.contents_in": "contents and preview run it, with the right in its clauses",
+    "ask.own.own_of": "takes ids that were selected by right",
+    "ask.own.add_own": "takes items that were selected by right",
+    "ask.own.own_words": "the engine's half of a write",
+    "ask.own.by_name": "touches no item",
+    "items.own.not_allowed": "touches no item",
+    "items.own.own_field": "of fields that were read by right",
+    "items.own.refuse_label": "of fields that were read by right, and those that exist for the actor",
     "items.reveal.is_masked": "touches no item",
     "items.reveal.may_reveal": "touches no item",
     "items.reveal.reveal_file": "asks for item and field as `reveal` does; tests/test_sealed_files.py",
@@ -414,11 +462,14 @@ EXEMPT_MODULES = {
     "items.files": "tests/test_files.py: a file is read through its item and field",
     "items.judge": "checks within a write that asked for its right",
     "items.conditions": "judges values that are not in the database",
+    "items.difference": "the engine's half of a write",
+    "items.own_rows": "the engine's half of a write",
     "items.gates": "asks plugins within a write",
     "items.rows": "makes rows of values",
     "items.sides": "the engine's half of a write",
     "items.unique": "checks within a write; its sentence never says by whom",
     "items.jobs": "the worker's own work",
+    "changes.own": "a part of undo",
     "changes.obstacles": "the engine's half of undo; undo names only what is open to the actor",
     "changes.revert": "the engine's half of undo, with the right in its clauses",
     "changes.swap": "the engine's half of undo",

@@ -25,9 +25,11 @@ from tracker.core.changes.history import as_of, change_sets, history
 from tracker.core.changes.trial import preview
 from tracker.core.changes.undo import undo
 from tracker.core.checking.run import check
+from tracker.core.design.definitions import FieldDef
 from tracker.core.items.erase import erase_items
 from tracker.core.items.files import folder, keep, land
 from tracker.core.items.jobs import HANDLERS
+from tracker.core.items.own import add_field
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.errors import Forbidden, NotFound, Refused
 
@@ -58,6 +60,7 @@ def office(ground: Ground) -> Ground:
             name=("name",),
             title="People",
             title_one="Person",
+            own_fields=True,
         ),
         group("staff", **WORKS),
         group("clearers", "staff", person__delete="own"),
@@ -125,6 +128,10 @@ def live(office: Ground) -> tuple[int, list[int]]:
     sets.append(attach(office, made, "picture", f"{MARK} two".encode()))
     sets.append(attach(office, made, "papers", f"{MARK} three".encode()))
     sets.append(office.change("person", made, private=f"sealed {MARK}", firms=[]))
+    with office.workspace.change(SYSTEM, door="engine") as change:
+        only_here = FieldDef(key="", type="line", label=f"Only here {MARK}")
+        add_field(change, office.tracker("person"), made, only_here, value=f"own {MARK}")
+        sets.append(change.id)
     sets.append(do(office, trash_items, made))
     do(office, restore_items, made)
     sets.append(do(office, trash_items, made))
@@ -158,7 +165,7 @@ def test_nothing_of_it_is_left_and_nothing_brings_it_back(office: Ground, tmp_pa
             "erased",
             "trashed",
             "restored",
-            *["changed"] * 5,
+            *["changed"] * 6,
             "created",
         ]
         assert not any(each.fields for each in entries)

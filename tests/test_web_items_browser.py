@@ -89,3 +89,26 @@ def test_conditional_fields_come_while_one_fills_in_the_form(opened, web_ground)
     assert opened.complaints == []
     opened.click("button.btn-primary:has-text('Save')")
     opened.wait_for_url("**/t/trial/1")
+
+
+@pytest.mark.browser
+def test_a_field_for_one_item_asks_for_what_its_type_needs_and_is_filled_at_once(opened, web_ground, marta):
+    web_ground.configure(replace(web_ground.design().tracker("person"), own_fields=True))
+    opened.set_viewport_size({"width": 390, "height": 844})
+    opened.goto(f"{opened.base}/t/person/{marta}")
+    opened.click("summary[aria-label=More]")
+    opened.click("text=Add a field for this item only")
+    assert not opened.locator("#choices").is_visible()
+    opened.fill("#f-label", "Hole size")
+    opened.select_option("#type", "choice")
+    opened.fill("#choices", "Small\nLarge")
+    assert not opened.locator("#places").is_visible()
+    opened.click("button:has-text('Add field')")
+
+    opened.wait_for_url("**/edit#v.own:1")
+    opened.check("label:has-text('Large') >> input")
+    wide = opened.evaluate("document.documentElement.scrollWidth")
+    opened.click("button:has-text('Save')")
+    opened.wait_for_selector("text=only here")
+    assert opened.locator("dd:has-text('Large')").count() == 1
+    assert (wide, opened.complaints) == (390, [])

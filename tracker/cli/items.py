@@ -11,7 +11,7 @@ from tracker.cli.context import Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 if TYPE_CHECKING:
-    from tracker.core.ask.rows import Item
+    from tracker.core.ask.rows import Held, Item
     from tracker.core.base.transaction import Reading
     from tracker.core.design.bound import BoundField, Tracker
 
@@ -83,6 +83,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
     from tracker.core.access.rights import shown, visible_tracker
     from tracker.core.ask.page import get_item
     from tracker.core.changes.history import as_of
+    from tracker.core.items.own import item_fields
 
     with cli.workspace.read(cli.actor) as reading:
         tracker = visible_tracker(reading, key)
@@ -90,16 +91,21 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
         item = get_item(reading, tracker, number)
         fields: list[BoundField] = shown(reading, tracker)
         values: Any = item.values
+        own: list[Held] = list(item.own)
         if options["moment"]:
+            own = item_fields(reading, tracker, number)
             values = as_of(reading, tracker, number, _moment(options["moment"], reading))
             if values is None:
                 raise click.ClickException(f"{tracker.title_one} #{number} was not there then.")
             fields = [each for each in fields if not each.computed]
+            own = [each._replace(value=values[each.field.key]) for each in own if each.field.key in values]
         if options["as_json"]:
-            echo_json(_as_json(fields, item, values))
+            more = {"own": [own_json(each) for each in own]} if own else {}
+            echo_json({**_as_json(fields, item, values), **more})
             return
         click.echo(f"{tracker.title_one} #{item.id}, version {item.version}, {item.uid}")
         filled = [(each.label, shown_text(reading, each, values.get(each.key))) for each in fields]
+        filled += [(each.field.label, shown_text(reading, each.field, each.value)) for each in own]
         click.echo(table([row for row in filled if row[1]], ("field", "value")))
 
 
@@ -137,6 +143,13 @@ def shown_text(reading: Reading, field: BoundField, value: Any) -> str:
     if field.sealed or rights(reading).level(field) < READ:
         return MASK
     return field.type.format(value, reading.actor.reader).replace("\n", ", ")
+
+
+def own_json(held: Held) -> dict[str, Any]:
+    """Return a field that one item has, with its value, as plain JSON."""
+    field, value = held
+    told = None if value is None else field.type.to_json(value)
+    return {"field": field.id, "label": field.label, "type": field.definition.type, "value": told}
 
 
 def _as_json(fields: Any, item: Item, values: Any) -> dict[str, Any]:

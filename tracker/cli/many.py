@@ -8,6 +8,7 @@ import click
 
 from tracker.cli.context import Cli, echo_json, pass_cli
 from tracker.cli.items import number_of, shown_text
+from tracker.cli.own import own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,10 @@ DONE = {
 
 @click.group()
 def item() -> None:
-    """Many items at once: change a field, trash, put back, delete for good, lock them; or duplicate one."""
+    """Many items: change a field, trash, put back, delete for good, lock; of one: duplicate it, or own fields."""
+
+
+item.add_command(own)
 
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:

@@ -55,7 +55,7 @@ class Rights:
 
     def level(self, each: BoundField) -> int:
         """Return HIDDEN, MASKED, READ or EDIT: the highest over the actor's groups."""
-        if self.unbounded:
+        if self.unbounded or each.own:  # what one item has follows the right to that item
             return EDIT
         found = self._levels.get(each)
         if found is None:

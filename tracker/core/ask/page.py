@@ -28,6 +28,7 @@ from tracker.core.access.rights import require, rights, shown
 from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
 from tracker.core.ask.locks import locked
+from tracker.core.ask.own import add_own
 from tracker.core.ask.query import Asked, Query, SortTerm, ask, open_to
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.ask.search import words_of, words_parameter
@@ -131,8 +132,9 @@ def get_item(
     trash: bool = False,
     masking: bool = True,
 ) -> Item:
-    """Return one item with the fields that the actor may see.
+    """Return one item with the fields that the actor may see, and those that it alone has.
 
+    :param fields: only these; what it alone has is left out then.
     :param trash: look among the trashed ones too, if the actor may restore.
     :param masking: False reads masked fields too, for the engine's own work.
     :raises Locked: the actor may view it, and nobody may do this to it now.
@@ -151,7 +153,10 @@ def get_item(
         if action in LOCKED_OUT and (lock := locked(reading, get_item(reading, tracker, item_id, fields=()))):
             raise lock
         raise NotFound(tracker.title_one, item_id)
-    return rows.items(reading, found)[0]
+    items = rows.items(reading, found)
+    if fields is None:
+        add_own(reading, tracker, items)
+    return items[0]
 
 
 def open_ids(reading: Reading, tracker: Tracker, ids: Sequence[int]) -> set[int]:

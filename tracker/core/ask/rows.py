@@ -17,10 +17,18 @@ from tracker.core.access.scope import scope_of
 from tracker.core.ask.among import among, given
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Masked, Tracker
+from tracker.core.design.own import OwnField
 from tracker.core.language.computed import compute
 from tracker.fields.base import FieldType
 from tracker.fields.storage import Storage
 from tracker.fields.text import Line
+
+
+class Held(NamedTuple):
+    """A field that one item has, with its value."""
+
+    field: OwnField
+    value: Any
 
 
 @dataclass(slots=True)
@@ -38,6 +46,12 @@ class Item:
     owner_id: int | None
     group_id: int | None
     values: dict[str, Any]
+    own: tuple[Held, ...] = ()  # fields that it alone has, where they were asked for
+
+    @property
+    def all_values(self) -> dict[str, Any]:
+        """The values by key, those of its own fields too."""
+        return {**self.values, **{each.field.key: each.value for each in self.own}}
 
 
 Load = Callable[[Sequence[Any]], Any]

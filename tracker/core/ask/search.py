@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.core.access.inserting import insert_rows
 from tracker.core.access.rights import READ, rights
+from tracker.core.ask.own import own_words
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
@@ -22,12 +23,14 @@ LONGEST_WORD, LONGEST_BODY = 60, 200_000
 _WORD = re.compile(rf"[^\W_]{{1,{LONGEST_WORD}}}")
 
 
-def documents(tracker: Tracker, values: Mapping[str, Any]) -> dict[int, str]:
+def documents(tracker: Tracker, values: Mapping[str, Any], own: str = "") -> dict[int, str]:
     """Return the document of each visibility class that has words, for an item's values by field key.
 
     This is the one definition of an item's search text.
+
+    :param own: the texts of fields that the item alone has: who sees the item reads them.
     """
-    texts: dict[int, list[str]] = {}
+    texts: dict[int, list[str]] = {0: [own[:LONGEST_BODY]]} if own else {}
     for key, number in classes(tracker).items():
         value = values.get(key)
         if value is not None:
@@ -55,8 +58,8 @@ FEW = 4  # documents that are written one by one
 def write_documents(
     change: ChangeSet, tracker: Tracker, values_by_id: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Put the documents of items in the place of their old ones."""
-    rows = _rows(tracker, values_by_id.items())
+    """Put the documents of items in the place of their old ones; what they alone have is written before."""
+    rows = _rows(tracker, values_by_id.items(), own_words(change, tracker, values_by_id))
     written = {row["key"] for row in rows}
     _remove(change, [key for key in _keys(tracker, values_by_id) if key not in written])
     for row in rows if len(rows) < FEW else ():
@@ -69,16 +72,18 @@ def add_documents(
     change: ChangeSet, tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]
 ) -> None:
     """Add the documents of items that have none yet."""
-    rows = _rows(tracker, items)
+    rows = _rows(tracker, items, {})
     if rows:
         insert_rows(change, tables.search, rows)
 
 
-def _rows(tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def _rows(
+    tracker: Tracker, items: Iterable[tuple[int, Mapping[str, Any]]], own: Mapping[int, str]
+) -> list[dict[str, Any]]:
     return [
         {"key": key_of(tracker.id, item_id, number), "body": body}
         for item_id, values in items
-        for number, body in documents(tracker, values).items()
+        for number, body in documents(tracker, values, own.get(item_id, "")).items()
     ]
 
 
@@ -134,6 +139,8 @@ def matching(reading: Reading, tracker: Tracker, query: str, table: FromClause) 
     open_classes = {
         number for key, number in classes(tracker).items() if mine.level(tracker.fields[key]) >= READ
     }
+    if tracker.own_fields:
+        open_classes.add(0)
     if not open_classes:
         return literal_column("1 = 0")
     return table.c.id.in_(_hits(reading, tracker, query, sorted(open_classes)))

@@ -20,7 +20,7 @@ import orjson
 
 from tracker.core.backup.columns import Column
 from tracker.core.backup.rows import rows_of
-from tracker.core.backup.shapes import FILL_NOTE, ITEMS, SIDE, Shape
+from tracker.core.backup.shapes import FILL_NOTE, ITEMS, OWN, OWN_COLUMNS, SIDE, Shape
 from tracker.core.base.migrations import newest, revisions
 from tracker.errors import Invalid
 from tracker.i18n import _
@@ -201,9 +201,12 @@ def _shape(told: Mapping[str, Any]) -> Shape:
         for each in told["columns"]
     )
     physical = {each.column for each in columns}
-    if not any(form.fullmatch(name) for form in (_SYSTEM, ITEMS, SIDE, FILL_NOTE)):
+    if not any(form.fullmatch(name) for form in (_SYSTEM, ITEMS, SIDE, OWN, FILL_NOTE)):
         raise damaged()
     if SIDE.fullmatch(name) and not ITEMS.fullmatch(items):
+        raise damaged()
+    kinds = {each.column: each.kind for each in columns}
+    if OWN.fullmatch(name) and (name != f"{items}_own" or kinds != OWN_COLUMNS):
         raise damaged()
     if not all(map(_COLUMN.fullmatch, physical)) or len({each.name for each in columns}) != len(columns):
         raise damaged()

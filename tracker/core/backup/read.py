@@ -17,7 +17,7 @@ from tracker.core.access.rights import require_admin
 from tracker.core.backup.archive import CHUNK, Backup, Table, believing_nothing, checked, damaged
 from tracker.core.backup.revisions import at_revision, refuse_unlike
 from tracker.core.backup.rows import rows_of
-from tracker.core.backup.shapes import ITEMS, SIDE, Shape
+from tracker.core.backup.shapes import ITEMS, OWN, SIDE, Shape
 from tracker.core.backup.write import AT_ONCE
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
@@ -129,6 +129,8 @@ def _make(change: ChangeSet, shape: Shape) -> None:
         parts = {name: each for name, each in types.items() if name not in ("item_id", "position")}
         compared = "s" if "s" in parts else next(iter(parts))
         ddl.create_side_table(change, shape.table, shape.items, parts, compared=compared)
+    elif OWN.fullmatch(shape.table):
+        ddl.create_own_table(change, shape.items)
     else:
         ddl.create_fill_note(change, shape.table)
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from tracker.core.backup.columns import DECIMAL, DIFF, JSON_VALUE, TRACKER, Column
-from tracker.core.backup.shapes import ITEMS, Shape
+from tracker.core.backup.shapes import ITEMS, OWN, Shape
 from tracker.fields.storage import Storage, moment_text
 
 _DECIMAL = re.compile(r"-?(\d+)\.(\d+)")
@@ -94,7 +94,7 @@ class Revisions(Rows):
         self._named: dict[int, dict[str, Column]] = {number: {} for number in self._trackers}
         for each in shapes:
             items = each.items or each.table
-            if ITEMS.fullmatch(items):
+            if ITEMS.fullmatch(items) and not OWN.fullmatch(each.table):  # whose names in diffs mean one item
                 side = (Column(each.field, each.table, JSON_VALUE),) if each.items else each.columns
                 self._named.setdefault(int(items[2:]), {}).update({part.column: part for part in side})
         self._stored = {

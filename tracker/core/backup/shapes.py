@@ -21,6 +21,12 @@ from tracker.fields.storage import Storage
 LEFT_OUT = (tables.session, tables.once, tables.throttle, tables.job, tables.worker, tables.search)
 SETTINGS_LEFT_OUT = (CHECK,)  # the secret of an installation stays with it
 ITEMS, SIDE, FILL_NOTE = re.compile(r"t_\d+"), re.compile(r"s_\d+(v\d+)?"), re.compile(r"filled_\w+")
+OWN = re.compile(r"t_\d+_own")  # fields that single items have
+OWN_COLUMNS = {
+    **dict.fromkeys(("id", "item_id", "number", "ref"), Storage.INTEGER.value),
+    **dict.fromkeys(("definition", "text"), Storage.TEXT.value),
+    "moment": Storage.MOMENT.value,
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Shape:
     key: tuple[str, ...]
     tracker: str = ""  # the name of the tracker, of items and elements
     field: str = ""  # the name of the field, of elements
-    items: str = ""  # the table of the items, of elements
+    items: str = ""  # the table of the items, of elements and of fields that single items have
 
     @property
     def clause(self) -> TableClause:
@@ -83,7 +89,7 @@ def item_shapes(reading: Reading) -> list[Shape]:
     names = Names(reading)
     shapes = []
     for name in there:
-        if not any(form.fullmatch(name) for form in (ITEMS, SIDE, FILL_NOTE)):
+        if not any(form.fullmatch(name) for form in (ITEMS, SIDE, OWN, FILL_NOTE)):
             continue
         columns = tuple(_column(names, name, each) for each in inspector.get_columns(name))
         key = tuple(inspector.get_pk_constraint(name)["constrained_columns"])
@@ -101,12 +107,17 @@ def _item_shape(  # noqa: PLR0917 - what a table is made of
     if SIDE.fullmatch(name):
         tracker, field = names.tracker(items), names.field(name)
         return Shape(f"items/{tracker}.{field}.jsonl", name, columns, key, tracker, field, items)
+    if OWN.fullmatch(name):
+        tracker = names.tracker(items)
+        return Shape(f"items/{tracker}@own.jsonl", name, columns, key, tracker, items=items)
     return Shape(f"system/{name}.jsonl", name, columns, key)
 
 
 def _column(names: Names, table_name: str, found: Mapping[str, Any]) -> Column:
     """Return a column by the field that it holds; one of a field that nobody knows any more keeps its own name."""
     name = str(found["name"])
+    if OWN.fullmatch(table_name):
+        return Column(name, name, OWN_COLUMNS[name])
     known = names.columns.get((table_name if SIDE.fullmatch(table_name) else "", name))
     if known is not None:
         return known

@@ -18,7 +18,7 @@ from tracker.core.access.rights import require_admin
 from tracker.core.backup.archive import CHUNK, FORMAT, MANIFEST, checked
 from tracker.core.backup.design import design_text
 from tracker.core.backup.rows import Rows, rows_of
-from tracker.core.backup.shapes import ITEMS, SETTINGS_LEFT_OUT, Shape, item_shapes, system_shapes
+from tracker.core.backup.shapes import ITEMS, OWN, SETTINGS_LEFT_OUT, Shape, item_shapes, system_shapes
 from tracker.core.base import tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.migrations import current
@@ -181,7 +181,7 @@ def _sequences(reading: Reading, names: list[str]) -> dict[str, int]:
     for name in names:
         sequence = (
             reading.execute(text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": name}).scalar()
-            if (ITEMS.fullmatch(name) or _has_id(name))
+            if (ITEMS.fullmatch(name) or OWN.fullmatch(name) or _has_id(name))
             else None
         )
         if sequence:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tracker.core.access import clauses
 from tracker.core.access.rights import rights
 from tracker.core.ask.names import names
+from tracker.core.ask.own import by_name, own_of
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import FieldChange, field_changes, locking
@@ -63,13 +64,18 @@ def contents_in(reading: Reading, tracker: Tracker, cs: int, limit: int) -> list
         .order_by(revision.c.item_id)
         .limit(limit)
     ).all()
+    own = {
+        item_id: by_name(held)
+        for item_id, held in own_of(reading, tracker, [row.item_id for row in rows]).items()
+    }
     known = names(reading, tracker, [*created, *(row.item_id for row in rows)])
     made = [Touched(tracker, each, known.get(each, f"#{each}"), "created") for each in created]
     changed = [
         Touched(tracker, row.item_id, known.get(row.item_id, f"#{row.item_id}"), what or "changed", fields)
         for row in rows
         for what in (locking(row.diff),)
-        if (fields := field_changes(reading, tracker, row.diff)) or what or "deleted_cs" in row.diff
+        for fields in (field_changes(reading, tracker, row.diff, own.get(row.item_id, {})),)
+        if fields or what or "deleted_cs" in row.diff
     ]
     gone = {**dict.fromkeys(trashed, "trashed"), **dict.fromkeys(erased, "erased")}
     return made + changed + [Touched(tracker, each, f"#{each}", action) for each, action in gone.items()]

@@ -11,11 +11,14 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import MASKED, READ, rights, visible_trackers
+from tracker.core.ask.own import by_name, own_of
 from tracker.core.ask.page import get_item
+from tracker.core.ask.rows import Held
 from tracker.core.base import tables
 from tracker.core.base.transaction import Counts, Reading
 from tracker.core.conversion.place import SWAPPED_AT
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.own import OwnField
 from tracker.core.items.lock import LOCK
 from tracker.core.items.rows import side_from_json
 from tracker.errors import Unknown
@@ -74,6 +77,7 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
         .order_by(table.c.version.desc())
         .limit(limit)
     ).all()
+    own = by_name(own_of(reading, tracker, [item_id]).get(item_id, ()))
     infos = change_set_infos(
         reading,
         {row.change_set_id for row in rows} | {item.created_cs, item.deleted_cs, item.erased_cs},
@@ -83,7 +87,7 @@ def history(reading: Reading, tracker: Tracker, item_id: int, *, limit: int = 20
             infos[row.change_set_id],
             row.version,
             _action(row.diff),
-            field_changes(reading, tracker, row.diff),
+            field_changes(reading, tracker, row.diff, own),
         )
         for row in rows
     ]
@@ -112,8 +116,13 @@ def _action(diff: Mapping[str, Any]) -> str:
     return "restored" if "deleted_cs" in diff and diff["deleted_cs"][1] is None else "changed"
 
 
-def field_changes(reading: Reading, tracker: Tracker, diff: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """Read a stored diff by its columns' own fields, leaving out what is hidden from the actor."""
+def field_changes(
+    reading: Reading, tracker: Tracker, diff: Mapping[str, Any], own: Mapping[str, OwnField]
+) -> tuple[FieldChange, ...]:
+    """Read a stored diff by its columns' own fields, leaving out what is hidden from the actor.
+
+    :param own: the fields that the item alone has, by their names in diffs.
+    """
     mine = rights(reading)
     found: list[FieldChange] = []
     done: set[str] = set()
@@ -132,7 +141,14 @@ def field_changes(reading: Reading, tracker: Tracker, diff: Mapping[str, Any]) -
             found.append(
                 FieldChange(field, field.key, *(_side_value(field, diff, place) for place in (0, 1)))
             )
-    return tuple(found)
+    return (*found, *(_own_change(own[name], name, diff[name]) for name in own if name in diff))
+
+
+def _own_change(field: OwnField, name: str, pair: Sequence[Any]) -> FieldChange:
+    """Return a change of what one item alone has: of the field's value, or of what the field is."""
+    if name == field.is_name:
+        return FieldChange(field.about, field.about.key, field.told(pair[0]), field.told(pair[1]))
+    return FieldChange(field, field.key, field.value_of(pair[0]), field.value_of(pair[1]))
 
 
 def _side_value(field: BoundField, diff: Mapping[str, Any], place: int) -> Any:
@@ -150,6 +166,8 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
     """Return the readable values that an item had at a moment.
 
     None before its creation, while it was in the trash, and of one that was deleted for good.
+
+    Keys of fields that it alone has are among them where it had the field then.
 
     :raises NotFound: the item is not open to the actor today.
     """
@@ -181,7 +199,17 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
             if "deleted_cs" in row.diff:
                 trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
     read = [each for each in fields if mine.level(each) >= READ]
-    return None if trashed else _walked_back(read, item.values, back)
+    own = _own_then(own_of(reading, tracker, [item_id]).get(item_id, ()), back)
+    return None if trashed else {**_walked_back(read, item.values, back), **own}
+
+
+def _own_then(held: Iterable[Held], back: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values by key of the fields that an item alone had then, empty ones too."""
+    return {
+        field.key: field.value_of(back[field.definition.column]) if field.definition.column in back else value
+        for field, value in held
+        if not back.get(field.is_name, field.body).get("retired")
+    }
 
 
 def fields_of_then(reading: Reading, tracker: Tracker, moment: datetime) -> list[BoundField]:

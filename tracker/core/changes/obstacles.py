@@ -19,6 +19,7 @@ from tracker.core.design.store import trackers
 from tracker.core.items.trash import linking_items, links_to, needs_target
 
 Between = tuple[int, int]
+CHANGED_SINCE = "it was changed since"
 PLACING = ("owner_id", "group_id")
 revision = tables.revision
 

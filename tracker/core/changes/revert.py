@@ -25,9 +25,11 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.changes import obstacles
 from tracker.core.changes.locking import locks, name_locks, undo_locks
-from tracker.core.changes.obstacles import Between, Conflict, revisions_of
+from tracker.core.changes.obstacles import CHANGED_SINCE, Between, Conflict, revisions_of
+from tracker.core.changes.own import touches_own, undo_own
 from tracker.core.changes.swap import revert_columns, revert_lists, swap_diffs
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.own import names_own
 from tracker.core.items.bulk import reindex
 from tracker.core.items.lock import LOCK
 from tracker.core.items.rows import names_column, side_from_json, side_json, stored_json
@@ -36,7 +38,6 @@ from tracker.core.items.unique import already_used
 from tracker.core.items.write import Placing, save_difference
 
 revision = tables.revision
-CHANGED_SINCE = "it was changed since"
 TAKEN = "its old value is used by another now"
 DEAD = "what it linked to is in the trash now"
 RETYPED = "its field has another type since"
@@ -116,17 +117,21 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
     turned = _listed(change, tracker, table.c.id.in_(holding.where(erased)), ERASED)
     if turned:
         here = and_(here, revision.c.item_id.not_in(holding.where(erased)))
-    columns = _columns_in(change, here)
+    names = _columns_in(change, here)
+    columns = [name for name in names if not names_own(name)]
     if LOCK.name in columns:
         turned += undo_locks(change, tracker, cs, between=between)
         columns.remove(LOCK.name)
+        names.remove(LOCK.name)
         here = and_(here, not_(locks(change)))
-    if not columns:
+    if not names:
         return turned
     hold(change, tracker, table.c.id.in_(select(revision.c.item_id).where(here)))
     own = obstacles.is_own(change, cs)
     blocked = obstacles.blocked_columns(change, tracker, columns, own=own)
     plain = _untouched(change, tracker, here, columns, blocked=blocked)
+    if len(names) > len(columns):
+        plain = and_(plain, not_(touches_own(change.dialect)))
     # Read before the fast path: what that turns back would look edited afterwards.
     rest = change.execute(
         select(revision.c.item_id, revision.c.version, revision.c.diff)
@@ -176,10 +181,12 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any, *, own: bool) ->
     item = _live_item(change, tracker, row.item_id)
     if item is None:
         return [Conflict(tracker.key, row.item_id, "", "it is in the trash, or you may not change it")]
-    blocked = obstacles.blocked_columns(change, tracker, row.diff, own=own)
-    diff = {name: pair for name, pair in row.diff.items() if name not in blocked}
+    steps, conflicts = undo_own(change, tracker, item.id, row.diff)
+    given = {name: pair for name, pair in row.diff.items() if not names_own(name)}
+    blocked = obstacles.blocked_columns(change, tracker, given, own=own)
+    diff = {name: pair for name, pair in given.items() if name not in blocked}
     former = dict.fromkeys(each for name in blocked if (each := tracker.former_by_column.get(name)))
-    conflicts = [Conflict(tracker.key, item.id, _named(change, each), RETYPED) for each in former]
+    conflicts += [Conflict(tracker.key, item.id, _named(change, each), RETYPED) for each in former]
     if any(name not in tracker.former_by_column for name in blocked):
         conflicts.append(Conflict(tracker.key, item.id, "", NOT_OPEN))
     placing = _placing_before(tracker, item, diff, conflicts)
@@ -193,7 +200,7 @@ def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any, *, own: bool) ->
             sealed |= {name: [new[name], old[name]] for name in old}
         elif now == new:
             values[each.key] = _value(each, old)
-    save_difference(change, tracker, item, values, placing=placing, sealed=sealed, judging=False)
+    save_difference(change, tracker, item, values, placing=placing, sealed=sealed, own=steps, judging=False)
     return conflicts
 
 

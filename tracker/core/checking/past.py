@@ -12,10 +12,12 @@ from sqlalchemy import select
 
 from tracker.core.access import clauses
 from tracker.core.ask.among import among, given
+from tracker.core.ask.own import own_of
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
-from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.bound import BoundField, Gone, Tracker
+from tracker.core.design.own import names_own
 
 AT_ONCE = 2_000
 LATER = "Somebody wrote to the database past Tracker: compare with a backup, and save the right values anew."
@@ -44,6 +46,7 @@ def check_past(look: Look, reading: Reading, tracker: Tracker, rows: Sequence[An
     walk.end()
     for field, lists in walk.lists.items():
         _check_lists(walk, reading, field, lists)
+    _check_own(walk, reading)
     _check_change_sets(look, reading, tracker, met)
 
 
@@ -56,6 +59,7 @@ class _Walk:
         self.rows = rows
         self.unmet = set(rows)  # items without a revision
         self.lists: defaultdict[BoundField, dict[int, Any]] = defaultdict(dict)
+        self.own: dict[int, dict[str, Any]] = {}  # of fields that items alone have, what history leads to
         self._storages = {
             name: next(each.storage for each in field.columns if each.name == name)
             for name, field in tracker.by_column.items()
@@ -91,6 +95,8 @@ class _Walk:
         # Neither trashing nor deleting for good leaves a revision.
         if row.version != version + (row.deleted_cs is not None) + (row.erased_cs is not None):
             self._wrong_version(item_id)
+        if own := {name: value for name, value in last.items() if names_own(name)}:
+            self.own[item_id] = own
         for name, value in last.items():
             if name in self._storages:
                 held = self._storages[name].to_json(row._mapping[name])
@@ -117,6 +123,20 @@ class _Walk:
     def _place(self, name: str) -> str:
         field = self.tracker.by_column.get(name)
         return f"{self.tracker.key}.{field.key if field else name}"
+
+
+def _check_own(walk: _Walk, reading: Reading) -> None:
+    """Hold the fields that items alone have, and their values, to the history of the items."""
+    look, tracker = walk.look, walk.tracker
+    found = own_of(reading, tracker, walk.own)
+    for item_id, wanted in walk.own.items() if tracker.own_fields else ():
+        held = dict[str, Any]()
+        for field, value in found.get(item_id, ()):
+            told = {field.is_name: field.body, field.definition.column: field.state(value)}
+            held |= {name: wanted.get(name) for name in told} if isinstance(field.type, Gone) else told
+        if any(name not in held or held[name] != value for name, value in wanted.items()):
+            what = f"{tracker.key}: fields of single items hold something else than their history leads to."
+            look.found.add(Finding("history", f"{tracker.key} own", what, LATER), item_id)
 
 
 def _check_lists(walk: _Walk, reading: Reading, field: BoundField, lists: Mapping[int, Any]) -> None:

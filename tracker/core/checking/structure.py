@@ -16,7 +16,7 @@ from tracker.core.design.bound import SYSTEM_COLUMNS, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.sealing.asked import open_switches
 
-OURS = re.compile(r"t_\d+|s_\d+(v\d+)?")
+OURS = re.compile(r"t_\d+(_own)?|s_\d+(v\d+)?")
 NOTE = re.compile(r"filled_[fs]_(\d+)(v\d+)?")  # a table of what a change of type or encryption has filled
 OWNER = re.compile(r"(f_\d+(?:v\d+)?)(?:_\w+)?")
 RESTORE = (
@@ -44,6 +44,7 @@ def check_structure(look: Look) -> None:
                 name = field.definition.column
                 if name not in there:
                     _missing(look, name, f"The table {name} of {tracker.key}.{field.key} is missing.")
+            _check_own(look, tracker, there, indexes)
 
 
 def _check_system(look: Look, inspector: Inspector, there: set[str], indexes: set[str]) -> None:
@@ -69,6 +70,7 @@ def _check_strays(look: Look, reading: Reading, there: set[str]) -> None:
     known = {
         f"t_{each}" for each in reading.execute(select(table.c.id).where(table.c.kind == "tracker")).scalars()
     }
+    known |= {f"{each}_own" for each in known}
     known |= set(reading.execute(select(tables.field_column.c.column)).scalars())
     working = {field_id for _number, field_id in (*open_retypings(reading), *open_switches(reading))}
     for name in sorted(there - known):
@@ -116,6 +118,17 @@ def _check_indexes(look: Look, reading: Reading, tracker: Tracker, indexes: set[
         name = f"ix_{field.definition.column}"
         if name not in indexes:
             _missing_index(look, name, f"{tracker.key}.{field.key}")
+
+
+def _check_own(look: Look, tracker: Tracker, there: set[str], indexes: set[str]) -> None:
+    """Look for the table of the fields that single items have; it stays once there was one."""
+    name = tracker.own_table.name
+    if name not in there:
+        if tracker.own_fields:
+            what = f"The table {name} of the fields that single items of {tracker.key} have is missing."
+            _missing(look, name, what)
+    elif f"ix_{name}" not in indexes:
+        _missing_index(look, f"ix_{name}", tracker.key)
 
 
 def _indexes_there(reading: Reading) -> set[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, literal_column, select, text
 
 from tracker.core.access import clauses
 from tracker.core.ask import search
+from tracker.core.ask.own import own_words
 from tracker.core.base import tables
 from tracker.core.base.tables import Id
 from tracker.core.base.transaction import Reading
@@ -35,10 +36,11 @@ def check_words(look: Look, reading: Reading, tracker: Tracker, ids: Sequence[in
     fields = search.searched_fields(tracker)
     here = tracker.table.c.id.between(ids[0], ids[-1])
     items = batch(reading, tracker, fields, here, size=len(ids))
+    own = own_words(reading, tracker, [item.id for item in items])
     wanted = {
         key_of(tracker.id, item.id, number): body
         for item in items
-        for number, body in search.documents(tracker, item.values).items()
+        for number, body in search.documents(tracker, item.values, own.get(item.id, "")).items()
     }
     table = tables.search
     low, high = key_of(tracker.id, ids[0]), key_of(tracker.id, ids[-1], MOST_CLASSES - 1)

@@ -41,7 +41,7 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
     parents = {(each.kind, path): each.id for path, each in old.design.walk() if each.kind not in CHILD_KINDS}
     for step in plan.steps:
         _check_key(step)
-        _check_text(step)
+        check_text(step.path, step.after)
         made = _store(change, step, parents)
         if step.kind in ("tracker", "group"):
             parents[step.kind, step.path] = made
@@ -196,16 +196,20 @@ def _check_key(step: Step) -> None:
         )
 
 
-def _check_text(step: Step) -> None:
-    """Refuse texts that no database can keep, before anything is written."""
+def check_text(path: str, body: Mapping[str, Any] | None) -> None:
+    """Refuse texts of a definition that no database can keep, before anything is written.
+
+    :param path: what the sentence calls it.
+    :raises Invalid: it holds one.
+    """
     try:
-        text = json.dumps(step.after, ensure_ascii=False)
+        text = json.dumps(body, ensure_ascii=False)
         text.encode()
     except UnicodeEncodeError:
         text = "\0"
     if "\0" in text or "\\u0000" in text:
         raise Invalid(
-            "character", _("%(path)s holds a character that cannot be kept; take it out.", path=step.path)
+            "character", _("%(path)s holds a character that cannot be kept; take it out.", path=path)
         )
 
 

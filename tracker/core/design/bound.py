@@ -88,6 +88,8 @@ class Gone(FieldType):
 class BoundField:
     """A field with its type: what is stored where, and what can be done with it."""
 
+    own = False  # whether one single item has it
+
     def __init__(self, definition: FieldDef, types: TypeRegistry) -> None:
         self.definition = definition
         self.id = definition.id
@@ -215,6 +217,9 @@ class BoundField:
         return self.type.judge(self.definition.default)
 
 
+Own = Mapping[str, BoundField]  # fields of one item by key
+
+
 class Tracker:
     """A tracker with its bound fields and its table, kept for one version of the design."""
 
@@ -251,6 +256,19 @@ class Tracker:
     def table_name(self) -> str:
         """Physical name of the item table."""
         return f"t_{self.id}"
+
+    @property
+    def own_fields(self) -> bool:
+        """Whether single items may have fields of their own; where not, none is looked for."""
+        return self.definition.own_fields
+
+    @cached_property
+    def own_table(self) -> TableClause:
+        """The table of the fields that single items have: a row is a field with its value."""
+        kinds = {"definition": Storage.TEXT, "text": Storage.TEXT, "number": Storage.INTEGER}
+        kinds |= {"moment": Storage.MOMENT, "ref": Storage.INTEGER}
+        columns = [column(name, kind.sql_type) for name, kind in kinds.items()]
+        return table(f"{self.table_name}_own", column("id", Id), column("item_id", Id), *columns)
 
     @cached_property
     def table(self) -> TableClause:
@@ -292,23 +310,26 @@ class Tracker:
         except KeyError:
             raise Unknown("field", key, self.fields) from None
 
-    def judge(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def judge(self, raw: Mapping[str, Any], own: Own = MappingProxyType({})) -> dict[str, Any]:
         """Judge native or JSON values by field key; return them in canonical form.
 
+        :param own: the fields by key that only the item has for which the values are.
         :raises Unknown: a key is no field.
         :raises Invalid: with the sentences of every field that refused.
         """
-        return self._judged(raw, lambda each, value: each.type.judge(value))
+        return self._judged(raw, own, lambda each, value: each.type.judge(value))
 
-    def collect(self, raw: Mapping[str, Any], dialect: TextDialect = CANONICAL) -> dict[str, Any]:
+    def collect(
+        self, raw: Mapping[str, Any], dialect: TextDialect = CANONICAL, own: Own = MappingProxyType({})
+    ) -> dict[str, Any]:
         """Judge what a form's controls handed over: texts, lists of texts, texts by part."""
-        return self._judged(raw, lambda each, value: each.type.collect(value, dialect))
+        return self._judged(raw, own, lambda each, value: each.type.collect(value, dialect))
 
-    def _judged(self, raw: Mapping[str, Any], judge: Any) -> dict[str, Any]:
+    def _judged(self, raw: Mapping[str, Any], own: Own, judge: Any) -> dict[str, Any]:
         values: dict[str, Any] = {}
         refused: dict[str, list[Message]] = {}
         for key, value in raw.items():
-            each = self.field(key)
+            each = own.get(key) or self.field(key)
             try:
                 if not each.writable:
                     raise Invalid(

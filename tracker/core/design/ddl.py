@@ -21,7 +21,7 @@ from tracker.core.base.workspace import Language
 from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Tracker
 from tracker.core.design.order import index_terms
 from tracker.errors import Refused
-from tracker.fields.storage import PlainText
+from tracker.fields.storage import PlainText, Storage
 from tracker.i18n import _
 
 LONGEST_INDEXED = 600  # characters; an index row ends at 2,704 bytes
@@ -41,6 +41,8 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
     for field in new.sides:
         if field.definition.column not in there:
             _create_side(change, new, field)
+    if new.own_fields and not _has_table(change, new.own_table.name):
+        create_own_table(change, new.table_name)
     _note_left(change, old, new)
     _note_columns(change, new, there)
     _alter_indexes(change, wanted_indexes(change, old) if old else {}, wanted_indexes(change, new))
@@ -90,6 +92,8 @@ def make_indexes(change: ChangeSet, tracker: Tracker) -> None:
     _alter_indexes(change, {}, wanted_indexes(change, tracker))
     for field in tracker.sides:
         _index_side(change, field.definition.column, field.compared.name)
+    if _has_table(change, tracker.own_table.name):
+        change.execute(text(own_index(tracker.own_table.name)))
 
 
 def drop_indexes(change: ChangeSet, old: Tracker) -> None:
@@ -158,6 +162,32 @@ def create_side_table(
     )
     change.execute(CreateTable(side))
     _index_side(change, name, compared)
+
+
+def create_own_table(change: ChangeSet, items: str) -> None:
+    """Make the table of the fields that single items have, for the items of a table."""
+    metadata = MetaData()
+    Table(items, metadata, Column("id", Id, primary_key=True))
+    name = f"{items}_own"
+    own = Table(
+        name,
+        metadata,
+        Column("id", Id, primary_key=True),
+        Column("item_id", Id, ForeignKey(f"{items}.id", ondelete="CASCADE"), nullable=False),
+        Column("definition", PlainText, nullable=False),
+        Column("text", PlainText),
+        Column("number", Storage.INTEGER.sql_type),
+        Column("moment", Storage.MOMENT.sql_type),
+        Column("ref", Id),
+        sqlite_autoincrement=True,  # a field that went with its item never lends its number to another
+    )
+    change.execute(CreateTable(own))
+    change.execute(text(own_index(name)))
+
+
+def own_index(name: str) -> str:
+    """Return the `CREATE INDEX` statement of an own table: its rows are found by their item."""
+    return f"CREATE INDEX IF NOT EXISTS ix_{name} ON {name} (item_id)"
 
 
 def _index_side(change: ChangeSet, name: str, compared: str) -> None:

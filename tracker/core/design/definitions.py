@@ -131,6 +131,7 @@ class TrackerDef(Definition):
     within: str = (
         ""  # an expression; items for which it is not true are not there, for administrators neither
     )
+    own_fields: bool = False  # whether single items may have fields of their own
     menu: str = ""  # heading in the menu
     position: int = 0
     retired: bool = False

@@ -56,6 +56,7 @@ def follow_design(change: ChangeSet, old: Tracker, new: Tracker) -> None:
     before, after = _places(old), _places(new)
     came = [new.fields[key] for key in after if key not in before]
     stays = all(after.get(key) == place for key, place in before.items())
+    stays = stays and old.own_fields == new.own_fields
     if stays and not any(each.key in old.all_fields for each in came) and not _were_there(change, came):
         return
     if not all(_same_readers(old, new, key) for key in before):

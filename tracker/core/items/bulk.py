@@ -80,7 +80,7 @@ def change_items(
     refusals = Refusals()
     alone = {key for key, value in values.items() if not judge.leans_on_others(tracker.fields[key], value)}
     judge.require_filled(change, tracker, [values], refusals, only=alone)
-    judge.check_references(change, tracker, [values], refusals)
+    judge.check_references(change, tracker.fields, [values], refusals)
     refusals.raise_first()
     clause = chosen(change, tracker, selection, "change")
     if not _set_based(change, tracker, values):

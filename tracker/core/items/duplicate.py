@@ -6,9 +6,11 @@ from typing import Any
 
 from tracker.core.access.rights import editable, readable
 from tracker.core.ask.page import get_item, open_ids
+from tracker.core.ask.rows import Held
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
+from tracker.core.items.own import copy_fields, item_fields
 from tracker.core.items.reveal import is_masked
 from tracker.core.items.write import create_item
 from tracker.fields.choices import Status
@@ -35,6 +37,15 @@ def duplicated(reading: Reading, tracker: Tracker, item_id: int) -> dict[str, An
     return {each.key: values[each.key] for each in filled if _is_open(reading, each, values[each.key])}
 
 
+def duplicated_fields(reading: Reading, tracker: Tracker, item_id: int) -> list[Held]:
+    """Return the fields that an item alone has and that its duplicate will have too, with their values.
+
+    :raises NotFound: no such item among those the actor may view.
+    """
+    held = item_fields(reading, tracker, item_id)
+    return [each for each in held if each.field.writable]
+
+
 def _is_open(reading: Reading, field: BoundField, value: Any) -> bool:
     """Say whether the actor may view all items that a link's value leads to; true of what is no link."""
     if field.refers != "item":
@@ -51,4 +62,7 @@ def duplicate_item(change: ChangeSet, tracker: Tracker, item_id: int) -> int:
     :raises Invalid: what is left out is required.
     :raises Forbidden: the actor may not create such an item.
     """
-    return create_item(change, tracker, duplicated(change, tracker, item_id))
+    made = create_item(change, tracker, duplicated(change, tracker, item_id))
+    held = duplicated_fields(change, tracker, item_id)
+    copy_fields(change, tracker, made, held=held, values={each.field.key: each.value for each in held})
+    return made

@@ -101,11 +101,15 @@ def _empty_rows(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> None
 
 
 def _empty_sides(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> None:
+    """Empty the lists of the items, those too of fields that are gone, and the fields that they alone have."""
     known = tables.field_column.c
     ever = select(known.column).where(
         known.tracker_id == tracker.id, known.column.startswith("s_", autoescape=True)
     )
-    for name in change.execute(ever).scalars().all():
+    names = list(change.execute(ever).scalars())
+    if inspect(change.connection).has_table(tracker.own_table.name):
+        names.append(tracker.own_table.name)
+    for name in names:
         side = table(name, column("item_id"))
         gone = delete(side).where(among(side.c.item_id, change.dialect), clauses.as_system(tracker))
         change.execute(gone, given(change, ids))

@@ -164,7 +164,7 @@ def check_steps(
 
 def check_references(
     change: ChangeSet,
-    tracker: Tracker,
+    fields: Mapping[str, BoundField],
     items: Sequence[Values],
     refusals: Refusals,
     *,
@@ -172,9 +172,10 @@ def check_references(
 ) -> None:
     """Refuse links to items, people, groups or files that are not there for the actor; one query a field.
 
+    :param fields: those by key that are looked at.
     :param held: what each item held before; the files among that stay, whenever they came.
     """
-    for key, each in tracker.fields.items():
+    for key, each in fields.items():
         if not each.refers or each.computed:
             continue
         asked = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Select, Update, bindparam, delete, insert, select, update
@@ -16,17 +17,20 @@ from tracker.core.ask import search
 from tracker.core.ask.among import among, given
 from tracker.core.ask.kept import kept
 from tracker.core.ask.locks import locked
+from tracker.core.ask.own import own_of
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.marks import MARK
+from tracker.core.design.own import is_own
 from tracker.core.items import judge, rows
+from tracker.core.items.difference import row_difference
 from tracker.core.items.gates import Passing, confirm, pass_gates, rejected
 from tracker.core.items.judge import Refusals
+from tracker.core.items.own_rows import Bodies, OwnStep, own_steps, writable, write_own
 from tracker.core.items.unique import already_used, refuse_duplicates
-from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, NotFound, Stale
 from tracker.fields.uids import uuid7
 
@@ -81,7 +85,7 @@ def create_items(change: ChangeSet, tracker: Tracker, batch: Batch, refusals: Re
         if not _may_place(change, placing, None):
             refusals.refuse(index, _misplaced(tracker))
     judge.require_filled(change, tracker, items, refusals)
-    judge.check_references(change, tracker, items, refusals)
+    judge.check_references(change, tracker.fields, items, refusals)
     asked_for = [dict(values) for values in items]
     pass_gates(change, tracker, "create", [(None, {}, values) for values in items], refusals=refusals)
     _judge_again(change, tracker, asked_for, items, refusals=refusals)
@@ -111,10 +115,13 @@ def change_item(
     values: Values,
     version: int | None,
     placing: Placing | None = None,
+    definitions: Bodies = MappingProxyType({}),
 ) -> int:
     """Save `values` and their revision together; return the new version.
 
-    :param values: field key to value, already judged by the fields; others stay as they are.
+    :param values: field key to value, already judged by the fields; others stay as they are. Keys of fields that
+        the item alone has are among them; plugins' gates are not shown those.
+    :param definitions: what fields that the item alone has are to be.
     :param version: the version the caller read, which guards against lost updates; None overwrites.
     :param placing: a new owner and group; None leaves both.
     :raises Invalid: with the sentences of every field that refused.
@@ -125,7 +132,8 @@ def change_item(
     """
     tracker = judge.current(change, tracker)
     require(change, "change", tracker)
-    require_fields(change, tracker, set(values))
+    plain = {key: value for key, value in values.items() if not is_own(key)}
+    require_fields(change, tracker, set(plain))
     stored = [each for each in tracker.fields.values() if not each.computed]
     old = get_item(change, tracker, item_id, fields=stored, masking=False)
     if lock := locked(change, old):
@@ -135,16 +143,17 @@ def change_item(
     if placing is not None and not _may_place(change, placing, old):
         raise _misplaced(tracker)
     refusals = Refusals()
-    merged = {**old.values, **values}
-    judge.check_steps(change, tracker, old.values, values, refusals=refusals)
-    judge.require_filled(change, tracker, [merged], refusals, only=set(values))
-    changed = _changed_only(old.values, values)
-    judge.check_references(change, tracker, [changed], refusals, held=[old.values])
-    passed = dict(values)
+    steps = _own_steps(change, tracker, item_id, values, definitions=definitions, refusals=refusals)
+    merged = {**old.values, **plain}
+    judge.check_steps(change, tracker, old.values, plain, refusals=refusals)
+    judge.require_filled(change, tracker, [merged], refusals, only=set(plain))
+    changed = _changed_only(old.values, plain)
+    judge.check_references(change, tracker.fields, [changed], refusals, held=[old.values])
+    passed = dict(plain)
     pass_gates(change, tracker, "change", [(item_id, old.values, passed)], refusals=refusals)
     _judge_again(change, tracker, [merged], [{**old.values, **passed}], refusals=refusals)
     refusals.raise_first()
-    saved = save_difference(change, tracker, old, passed, placing=placing)
+    saved = save_difference(change, tracker, old, passed, placing=placing, own=steps)
     if saved != old.version:
         confirm(change, tracker, "change", [(item_id, old.values, passed)])
     return saved
@@ -158,6 +167,7 @@ def save_difference(
     *,
     placing: Placing | None = None,
     sealed: Mapping[str, Sequence[Any]] | None = None,
+    own: Sequence[OwnStep] = (),
     judging: bool = True,
 ) -> int:
     """Write what differs from `old`, with its revision and search words; return the version then.
@@ -165,9 +175,10 @@ def save_difference(
     The engine's own half of `change_item`: values are judged and allowed. Undo comes in here too.
 
     :param sealed: columns of sealed fields as they stand in history: name to [old, new].
+    :param own: what differs in the fields that the item alone has.
     :param judging: whether the tracker's rules are asked; undo judges nothing anew.
     """
-    row, diff = _row_difference(change, tracker, old, values)
+    row, diff = row_difference(change, tracker, old, values)
     for name, pair in (sealed or {}).items():
         row[name], diff[name] = pair[1], list(pair)
     row |= _placing_difference(old, placing, diff)
@@ -180,20 +191,42 @@ def save_difference(
             rows.side_json(each, old.values.get(key)),
             rows.side_json(each, value),
         ]
+    for step in own:
+        diff |= step.diff
     if not diff:
         return old.version
     _save_row(change, tracker, old, row)
     for key, value in sides.items():
         _replace_side(change, tracker, tracker.all_fields[key], old.id, value=value)
+    write_own(change, tracker, old.id, own)
     record(change, tracker, old.id, version=old.version + 1, diff=diff)
     merged = {**old.values, **values}
     searched = {each.key for each in search.searched_fields(tracker)}
-    if searched & {key for key in values if values[key] != old.values.get(key)}:
+    if own or searched & {key for key in values if values[key] != old.values.get(key)}:
         search.write_documents(change, tracker, {old.id: merged})
     if judging:
         judge.check_rules(change, tracker, [old.id])
     change.counts[tracker.id].changed += 1
     return old.version + 1
+
+
+def _own_steps(
+    change: ChangeSet,
+    tracker: Tracker,
+    item_id: int,
+    values: Values,
+    *,
+    definitions: Bodies,
+    refusals: Refusals,
+) -> list[OwnStep]:
+    """Return what is to change in the fields that an item alone has; nothing is asked where it is not about them."""
+    given = {key: value for key, value in values.items() if is_own(key)}
+    if not given and not definitions:
+        return []
+    held = {each.field.key: each for each in own_of(change, tracker, [item_id]).get(item_id, ())}
+    fields = writable(held, list(given), definitions)
+    judge.check_references(change, fields, [given], refusals)
+    return own_steps(held, given, definitions)
 
 
 def _judge_again(
@@ -211,7 +244,7 @@ def _judge_again(
         changed = {key: value for key, value in now.items() if key not in then or value != then[key]}
         again = Refusals()
         judge.require_filled(change, tracker, [now], again, only=set(changed))
-        judge.check_references(change, tracker, [changed], again, held=[then])
+        judge.check_references(change, tracker.fields, [changed], again, held=[then])
         for key, sentences in again.by_index.get(0, {}).items():
             for sentence in sentences:
                 refusals.add(index, key, sentence)
@@ -426,47 +459,6 @@ def _is_side(tracker: Tracker, key: str) -> bool:
 
 def _changed_only(old: Values, values: Values) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value != old.get(key)}
-
-
-def _row_difference(
-    change: ChangeSet, tracker: Tracker, old: Item, values: Values
-) -> tuple[rows.Row, dict[str, list[Any]]]:
-    """Return the columns to write, and their [old, new] in JSON forms."""
-    row: rows.Row = {}
-    diff: dict[str, list[Any]] = {}
-    for key, value in values.items():
-        each = tracker.all_fields[key]
-        if each.many or each.computed or _is_same(change, tracker, each, old, value=value):
-            continue
-        new: rows.Row = {"uid": old.uid}
-        before: rows.Row = {}
-        if each.sealed:
-            rows.fill_rows(change, tracker, [new], [{key: value}])
-            before = _stored_before(change, tracker, each, old.id)
-        else:
-            rows.fill_row(new, each, value)
-            rows.fill_row(before, each, old.values.get(key))
-        # All columns of the field, so that a diff can be read by itself.
-        now, then = rows.stored_json(tracker, new), rows.stored_json(tracker, before)
-        row |= {name: new[name] for name in before}
-        diff |= {name: [then[name], now[name]] for name in before}
-    return row, diff
-
-
-def _is_same(change: ChangeSet, tracker: Tracker, each: BoundField, old: Item, *, value: Any) -> bool:
-    held = old.values.get(each.key)
-    if not each.sealed or held is None or value is None:
-        return bool(held == value)
-    return vault(change).open(change, tracker, each, old.uid, held.stored) == each.type.text(value)
-
-
-def _stored_before(change: ChangeSet, tracker: Tracker, each: BoundField, item_id: int) -> rows.Row:
-    table = tracker.table
-    names = [physical.name for physical in each.columns]
-    # Held from here on: a rotation of keys seals it anew without raising its version.
-    here = (table.c.id == item_id, clauses.as_system(tracker))
-    held = select(*(table.c[name] for name in names)).where(*here).with_for_update(key_share=True)
-    return dict(zip(names, change.execute(held).one(), strict=True))
 
 
 def _replace_side(

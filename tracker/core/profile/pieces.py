@@ -93,6 +93,7 @@ class PieceReader:
             "behaviors": entries.words("behaviors"),
             "menu": entries.text("menu"),
             "within": entries.text("within"),
+            "own_fields": entries.flag("own_fields"),
             "position": None if extends else position,
         }
         was = tuple(entries.words("was") or ())

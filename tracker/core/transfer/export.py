@@ -15,6 +15,7 @@ from sqlalchemy import select
 from tracker.core.access import clauses
 from tracker.core.access.rights import READ, readable_field, require, rights, shown, visible_tracker
 from tracker.core.ask.names import names
+from tracker.core.ask.own import add_own
 from tracker.core.ask.page import stream
 from tracker.core.ask.query import Query
 from tracker.core.ask.rows import Item
@@ -78,7 +79,8 @@ def export_csv(
 def export_jsonl(reading: Reading, query: Query) -> Iterator[str]:
     """Yield the items of a query as JSON, one line each: uid, version, and the values in their JSON forms.
 
-    Links, people and groups are told as in the canonical CSV. `tracker import` reads it back.
+    Links, people and groups are told as in the canonical CSV. `tracker import` reads it back, but for what stands
+    in `own`: the fields that an item alone has, unless columns were named.
     """
     for lines in _objects(reading, query):
         if lines:
@@ -97,18 +99,40 @@ def export_json(reading: Reading, query: Query) -> Iterator[str]:
 
 def _objects(reading: Reading, query: Query) -> Iterator[list[bytes]]:
     fields = exported_fields(reading, query)
+    tracker = visible_tracker(reading, query.tracker)
     for items in stream(reading, asked_for(query, fields), batch=AT_ONCE):
         columns = {each.key: _json_column(reading, each, items) for each in fields}
+        own = _own_objects(reading, tracker, items) if query.columns is None else {}
         yield [
             orjson.dumps(
                 {
                     "uid": item.uid,
                     "version": item.version,
                     "values": {key: column[place] for key, column in columns.items()},
+                    **({"own": own[item.id]} if item.id in own else {}),
                 }
             )
             for place, item in enumerate(items)
         ]
+
+
+def _own_objects(
+    reading: Reading, tracker: Tracker, items: Sequence[Item]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the fields that some items alone have, each with its value in its JSON form."""
+    add_own(reading, tracker, items)
+    return {
+        item.id: [
+            {
+                "label": field.label,
+                "type": field.definition.type,
+                "value": _json_column(reading, field, [replace(item, values={field.key: value})])[0],
+            }
+            for field, value in item.own
+        ]
+        for item in items
+        if item.own
+    }
 
 
 def asked_for(query: Query, fields: Sequence[BoundField]) -> Query:

@@ -150,6 +150,7 @@ def _typed(held: TrackerDef, design: Design) -> tuple[TrackerDef, Errors]:
         title_one=text["title_one"],
         menu=text["menu"],
         icon=icon if icon in ICONS or icon == held.icon else "table",
+        own_fields="own_fields" in request.form if "settings" in request.form else held.own_fields,
         help=lines(request.form["help"]) if "help" in request.form else held.help,
     )
     return made, errors

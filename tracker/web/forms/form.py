@@ -13,10 +13,11 @@ from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
 
 from tracker.core.access.rights import READ, editable, rights
-from tracker.core.ask.rows import Item
+from tracker.core.ask.rows import Held, Item
 from tracker.core.base.transaction import Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Masked, Tracker
+from tracker.core.design.own import is_own
 from tracker.core.items.conditions import hidden_fields
 from tracker.core.items.files import Landed, land
 from tracker.errors import FieldMessages, Invalid
@@ -70,6 +71,7 @@ class ItemForm(BaseForm):
 
     :param item: the stored item; None for a new one.
     :param values: what stands in it instead, as for a duplicate.
+    :param own: the fields that a duplicate alone will have, with their values; a stored item brings its own.
     :param formdata: what the browser sent, or a prefilled address.
     :param files: what came along with it.
     """
@@ -81,27 +83,31 @@ class ItemForm(BaseForm):
         *,
         item: Item | None = None,
         values: Mapping[str, Any] | None = None,
+        own: Sequence[Held] = (),
         formdata: MultiDict[str, str] | None = None,
         files: MultiDict[str, FileStorage] | None = None,
     ) -> None:
         self.tracker, self.item = tracker, item
-        self.bound: dict[str, BoundField] = {
-            each.key: each for each in editable(reading, tracker) if draws(each)
-        }
+        held_alone = item.own if item else own
+        self.own: dict[str, BoundField] = {each.field.key: each.field for each in held_alone}
+        writable = [*editable(reading, tracker), *(each for each in self.own.values() if each.writable)]
+        self.bound: dict[str, BoundField] = {each.key: each for each in writable if draws(each)}
         mine = rights(reading)
         self.laid_out = [
             each
             for each in tracker.laid_out
             if each.key in self.bound or (each.layout and mine.level(each) >= READ)
         ]
+        self.laid_out += [each for key, each in self.own.items() if key in self.bound]
         super().__init__(
             {key: make_input(reading, each) for key, each in self.bound.items()},
             prefix="v.",
             meta=DefaultMeta(),
         )
         self.dialect = dialect_of(reading)
-        self.stored: dict[str, Any] = dict(item.values) if item else {}
+        self.stored: dict[str, Any] = item.all_values if item else {}
         held = dict(self.stored) if item else self._defaults()
+        held |= {} if item else {each.field.key: each.value for each in own}
         held |= values or {}
         data = {key: form_data(each, held.get(key), self.dialect) for key, each in self.bound.items()}
         self.process(formdata, data=data)
@@ -118,6 +124,7 @@ class ItemForm(BaseForm):
         self.whole = bool(formdata.get("whole")) if formdata is not None else False
         self.ownership = OwnershipChoice.of(reading, item, formdata)
         self.sentences: list[str] = []
+        self._gone = _gone(formdata, self.bound)
         self._ask(reading, held)
 
     def __iter__(self) -> Any:
@@ -127,6 +134,11 @@ class ItemForm(BaseForm):
     def inputs(self) -> dict[str, Input]:
         """The inputs by field key."""
         return self._fields  # type: ignore[return-value]
+
+    @property
+    def fields(self) -> dict[str, BoundField]:
+        """All fields of the item by key, those too that it alone has."""
+        return {**self.tracker.fields, **self.own}
 
     def _defaults(self) -> dict[str, Any]:
         found = {}
@@ -186,7 +198,7 @@ class ItemForm(BaseForm):
             if self.bound[key].definition.required and _is_blank(raw[key])
         }
         try:
-            values = self.tracker.collect(raw, self.dialect)
+            values = self.tracker.collect(raw, self.dialect, self.own)
         except Invalid as error:
             raise Invalid.of({**missing, **error.fields}) from error
         if missing:
@@ -200,6 +212,19 @@ class ItemForm(BaseForm):
                 self.inputs[key].refuse(messages)
             else:
                 self.sentences += [str(message) for message in messages]
+
+    def refuse_gone(self) -> bool:
+        """Say what was typed into fields of this item that were taken away meanwhile; return whether there is any."""
+        self.sentences += [
+            str(
+                _(
+                    "A field of this item was taken away meanwhile; “%(text)s” has nowhere to go. Copy it if you need it, and save again.",
+                    text=text,
+                )
+            )
+            for text in self._gone
+        ]
+        return bool(self._gone)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -306,6 +331,13 @@ def _pair(fields: list[Input | Piece], conditional: set[str]) -> None:
         else:
             waiting.width = each.width = "half"
             waiting = None
+
+
+def _gone(formdata: MultiDict[str, str] | None, bound: Mapping[str, BoundField]) -> list[str]:
+    """Return what was typed into fields of one item that are not there."""
+    sent = () if formdata is None else formdata.items(multi=True)
+    keys = ((name.removeprefix("v."), text.strip()) for name, text in sent if name.startswith("v."))
+    return [text for key, text in keys if text and is_own(key) and key.partition(".")[0] not in bound]
 
 
 def _named(label: str, sentence: str) -> str:

@@ -36,9 +36,11 @@ class Input(Field):
         choices: Choices = (),
         optional: bool = True,
         sealed: bool = False,
+        own: bool = False,
         **rest: Any,
     ) -> None:
         super().__init__(label, **rest)
+        self.own = own  # the item alone has this field
         self.control = control
         self.look = look
         self.help = help

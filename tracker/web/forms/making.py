@@ -45,6 +45,7 @@ def make_input(reading: Reading, bound: BoundField) -> Any:
         choices=choices,
         optional=not bound.definition.required,
         sealed=bound.sealed or bound.enclosed,
+        own=bound.own,
     )
 
 

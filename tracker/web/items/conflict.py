@@ -67,25 +67,25 @@ def clash(reading: Reading, form: ItemForm, item: Item, mine: Mapping[str, Any])
     since = [entry for entry in read if entry.action == "changed" and entry.version > (form.version or 0)]
     base = _base(since)
     theirs = set(base)
-    fields = form.tracker.fields
+    fields, now = form.fields, item.all_values
     changed = {
         key
         for key, value in mine.items()
-        if (value is not None if fields[key].sealed else value != base.get(key, (item.values.get(key),))[0])
+        if (value is not None if fields[key].sealed else value != base.get(key, (now.get(key),))[0])
     }
-    same = {key for key in theirs & changed if not fields[key].sealed and mine[key] == item.values.get(key)}
+    same = {key for key in theirs & changed if not fields[key].sealed and mine[key] == now.get(key)}
     changed -= same
-    rows = [{key: pair[0] for key, pair in base.items()}, item.values, mine]
+    rows = [{key: pair[0] for key, pair in base.items()}, now, mine]
     names = Names(reading, [each for each in fields.values() if not each.sealed], rows)
     both = sorted(theirs & changed, key=list(fields).index)
-    clashing = [_clashing(names, fields[key], base[key][0], item.values.get(key), mine[key]) for key in both]
+    clashing = [_clashing(names, fields[key], base[key][0], now.get(key), mine[key]) for key in both]
     kept = [
-        _kept(names, fields[key], base[key][0], item.values.get(key), by_me=False)
+        _kept(names, fields[key], base[key][0], now.get(key), by_me=False)
         for key in fields
         if key in theirs and key not in changed
     ]
     kept += [
-        _kept(names, fields[key], item.values.get(key), mine[key], by_me=True)
+        _kept(names, fields[key], now.get(key), mine[key], by_me=True)
         for key in fields
         if key in changed and key not in theirs
     ]
@@ -175,6 +175,6 @@ def settled(form: ItemForm, sent: MultiDict[str, str], values: dict[str, Any]) -
         if choice == "theirs":
             del chosen[key]
         elif choice == "both":
-            together = combined(form.tracker.fields[key], form.stored.get(key), mine)
+            together = combined(form.fields[key], form.stored.get(key), mine)
             chosen[key] = mine if together is None else together
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
@@ -9,11 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from tracker.core.access.rights import require, rights, visible_tracker
 from tracker.core.ask.page import get_item
-from tracker.core.ask.rows import Item
+from tracker.core.ask.rows import Held, Item
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Tracker
-from tracker.core.items.duplicate import duplicated
+from tracker.core.design.own import is_own
+from tracker.core.items.duplicate import duplicated, duplicated_fields
 from tracker.core.items.files import LARGEST, Landed, keep
+from tracker.core.items.own import copy_fields
 from tracker.core.items.trash import restore_items
 from tracker.core.items.write import change_item, create_item
 from tracker.errors import Forbidden, Invalid, Locked, NotFound, Rejected, Stale, TrackerError, Unknown
@@ -37,7 +40,9 @@ def new(name: str) -> ResponseReturnValue:
     reading: Reading = g.reading()
     tracker = _creatable(reading, name)
     prefilled = request.args if any(key.startswith("v.") for key in request.args) else None
-    form = ItemForm(reading, tracker, values=_duplicated(reading, tracker), formdata=prefilled)
+    source, held = _source(reading, tracker, request.args.get("from", ""))
+    values = None if source is None else duplicated(reading, tracker, source)
+    form = ItemForm(reading, tracker, values=values, own=held, formdata=prefilled)
     return _form_page(form, title=_new_title(tracker))
 
 
@@ -47,14 +52,17 @@ def create(name: str) -> ResponseReturnValue:
     """Create an item; a refused form comes back filled in, with its messages."""
     reading: Reading = g.reading()
     tracker = _creatable(reading, name)
-    form = ItemForm(reading, tracker, formdata=request.form, files=request.files)
+    _number, held = _source(reading, tracker, request.form.get("from", ""))
+    form = ItemForm(reading, tracker, own=held, formdata=request.form, files=request.files)
     try:
-        values = form.judged()
+        judged = form.judged()
         placing = form.ownership.placing()
         landed = form.land(g.workspace)
         with changing(reason=form.reason) as change:
+            values = {key: value for key, value in judged.items() if not is_own(key)}
             values |= _kept(change, form, landed)
             made = create_item(change, tracker, values, placing=placing)
+            copy_fields(change, tracker, made, held=held, values=judged)
             done = change.id
     except (NotFound, Unknown):
         raise
@@ -69,7 +77,7 @@ def edit(name: str, item_id: int) -> ResponseReturnValue:
     reading: Reading = g.reading()
     tracker = visible_tracker(reading, name)
     try:
-        form = ItemForm(reading, tracker, item=_changeable(reading, tracker, item_id))
+        form = ItemForm(reading, tracker, item=changeable(reading, tracker, item_id))
     except Locked as error:
         page = item_page(reading, tracker, get_item(reading, tracker, item_id))
         return render_template("items/refused.html", page=page, sentence=str(error)), error.status
@@ -100,10 +108,13 @@ def _saved(tracker: Tracker, item_id: int) -> ResponseReturnValue:
     item = get_item(reading, tracker, item_id, trash=True)
     trashed = item.deleted_cs is not None
     if not trashed:
-        item = _changeable(reading, tracker, item_id)
+        item = changeable(reading, tracker, item_id)
     form = ItemForm(reading, tracker, item=item, formdata=request.form, files=request.files)
     title = _title(reading, form)
     if trashed and "put_back" not in request.form:
+        form.ask_again()
+        return _form_page(form, title=title, status=409)
+    if form.refuse_gone():
         form.ask_again()
         return _form_page(form, title=title, status=409)
     try:
@@ -151,7 +162,7 @@ def _merged(
         or found.theirs_changed & (asking | form.chosen.keys())
     ):
         raise Stale(form.tracker.title_one, item.id, sent=form.version or 0)
-    fields = form.tracker.fields
+    fields = form.fields
     labels = [fields[key].label for key in fields if key in found.theirs_changed]
     return {key: value for key, value in values.items() if key in found.mine_changed}, labels
 
@@ -208,7 +219,7 @@ def _conflict(tracker: Tracker, item_id: int, title: str, *, lost: list[str]) ->
     reading: Reading = g.reading()  # as it stands after the other's save
     item = get_item(reading, tracker, item_id, trash=True)
     if item.deleted_cs is None:
-        item = _changeable(reading, tracker, item_id)
+        item = changeable(reading, tracker, item_id)
     form = ItemForm(reading, tracker, item=item, formdata=request.form)
     try:
         mine = form.judged()
@@ -242,8 +253,9 @@ def check(name: str, item_id: int | None) -> ResponseReturnValue:
     """Answer which conditional fields are asked for, given what is typed; without JavaScript as a whole page."""
     reading: Reading = g.reading()
     tracker = visible_tracker(reading, name) if item_id else _creatable(reading, name)
-    item = _changeable(reading, tracker, item_id) if item_id else None
-    form = ItemForm(reading, tracker, item=item, formdata=request.form)
+    item = changeable(reading, tracker, item_id) if item_id else None
+    _number, held = _source(reading, tracker, request.form.get("from", ""))
+    form = ItemForm(reading, tracker, item=item, own=() if item else held, formdata=request.form)
     if not is_partial():
         return _form_page(form, title=_title(reading, form) if item else _new_title(tracker))
     changed = [key for key in form.conditional if form.inputs[key].present is (key in form.hidden)]
@@ -261,6 +273,7 @@ def _form_page(form: ItemForm, *, title: str, status: int = 200) -> ResponseRetu
         form=form,
         tracker=form.tracker,
         title=title,
+        source="" if form.item else request.values.get("from", ""),
         action=url_for("items.save", name=name, item_id=item_id)
         if item_id
         else url_for("items.create", name=name),
@@ -286,7 +299,7 @@ def _creatable(reading: Reading, name: str) -> Tracker:
     return tracker
 
 
-def _changeable(reading: Reading, tracker: Tracker, item_id: int) -> Item:
+def changeable(reading: Reading, tracker: Tracker, item_id: int) -> Item:
     """Return an item that the actor may change.
 
     :raises Forbidden: it may only be viewed.
@@ -299,12 +312,11 @@ def _changeable(reading: Reading, tracker: Tracker, item_id: int) -> Item:
     return item
 
 
-def _duplicated(reading: Reading, tracker: Tracker) -> dict[str, Any] | None:
-    """Return the values of the item that `?from=` names, without what may not be there twice."""
-    source = request.args.get("from", "")
-    if not (source.isascii() and source.isdigit() and len(source) < 19):
-        return None
-    return duplicated(reading, tracker, int(source))
+def _source(reading: Reading, tracker: Tracker, text: str) -> tuple[int | None, Sequence[Held]]:
+    """Return the number of the item of which a new one is a duplicate, and the fields that it alone has."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        return None, ()
+    return int(text), duplicated_fields(reading, tracker, int(text)) if tracker.own_fields else ()
 
 
 def _new_title(tracker: Tracker) -> str:

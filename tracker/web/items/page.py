@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from tracker.core.access.rights import READ, rights, shown
 from tracker.core.ask.names import name_fields, name_of
+from tracker.core.ask.own import own_of
 from tracker.core.ask.page import get_item
 from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
@@ -39,6 +40,7 @@ class Fact:
     revealable: bool = False
     closed: bool = False  # masked by rights: nobody says whether it is filled in
     files: tuple[int, ...] = ()  # the numbers of sealed files
+    own: bool = False  # this item alone has it
     piece: str = ""  # "heading" or "help": no fact, but what stands between them
 
 
@@ -78,8 +80,8 @@ def item_page(
     reading: Reading, tracker: Tracker, item: Item, *, values: Mapping[str, Any] | None = None
 ) -> ItemPage:
     """Return the page of an item; `values` stand in for its own, as on a day in the past."""
-    held = item.values if values is None else values
-    fields = [each for each in shown(reading, tracker) if not isinstance(each.type, BackLinks)]
+    held = item.all_values if values is None else values
+    fields = _fields(reading, tracker, own := _own(reading, tracker, item, values))
     clear = {each.key for each in fields if not is_masked(reading, each)}
     named = Names(reading, [each for each in fields if each.key in clear], [held])
     titles = name_fields(reading, tracker)
@@ -87,7 +89,7 @@ def item_page(
     at = to_item(tracker.key, item.id) if values is None else ""
     sections: dict[str, FactSection] = {}
     empty: list[str] = []
-    for each in _laid_out(reading, tracker, fields):
+    for each in (*_laid_out(reading, tracker, fields), *own):
         if each in titles or each.key in head:
             continue
         section = sections.setdefault(each.definition.section, FactSection(each.definition.section))
@@ -126,6 +128,20 @@ def item_page(
     )
 
 
+def _fields(reading: Reading, tracker: Tracker, own: list[BoundField]) -> list[BoundField]:
+    return [*(each for each in shown(reading, tracker) if not isinstance(each.type, BackLinks)), *own]
+
+
+def _own(
+    reading: Reading, tracker: Tracker, item: Item, values: Mapping[str, Any] | None
+) -> list[BoundField]:
+    """Return the fields that the item alone has, or had when `values` were its own."""
+    if values is None:
+        return [each.field for each in item.own]
+    held = own_of(reading, tracker, [item.id]).get(item.id, ())
+    return [each.field for each in held if each.field.key in values]
+
+
 def _laid_out(reading: Reading, tracker: Tracker, fields: Iterable[BoundField]) -> list[BoundField]:
     """Return the fields with the headings and the help between them, in the order of the tracker."""
     there, mine = {each.key for each in fields}, rights(reading)
@@ -149,7 +165,12 @@ def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, close
     """Return one fact; `may` says whether a mask may be lifted, and is None where nothing is masked."""
     if may is None:
         return Fact(
-            each.key, each.label, named.html(each, value, at=at), wide=each.type.long, block=each.type.block
+            each.key,
+            each.label,
+            named.html(each, value, at=at),
+            wide=each.type.long,
+            block=each.type.block,
+            own=each.own,
         )
     sealed = each.sealed or each.enclosed
     masked: dict[str, Any] = {"masked": True, "sealed": sealed, "revealable": may, "closed": closed}

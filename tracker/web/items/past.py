@@ -10,6 +10,7 @@ from markupsafe import Markup
 from tracker.core.base.transaction import Reading
 from tracker.core.changes.history import Entry, FieldChange, history, touched_counts
 from tracker.core.design.bound import Tracker
+from tracker.core.design.own import is_about
 from tracker.core.design.store import trackers
 from tracker.fields.base import Kind
 from tracker.web.items.values import Names
@@ -72,6 +73,7 @@ class Card:
     lines: tuple[Line, ...]
     others: int  # items of this and other trackers that the change set touched too
     may_undo: bool
+    whole: bool = True  # `does` says all; otherwise the one line's label is named
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,19 @@ def _names(reading: Reading, tracker: Tracker, entries: list[Entry]) -> Names:
     for entry in entries:
         clear = [each for each in entry.fields if each.field is not None and not each.masked]
         rows += [{each.key: each.old for each in clear}, {each.key: each.new for each in clear}]
-    return Names(reading, tracker.all_fields.values(), rows)
+    own = [
+        each.field for entry in entries for each in entry.fields if each.field is not None and each.field.own
+    ]
+    return Names(reading, [*tracker.all_fields.values(), *own], rows)
 
 
 def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: bool) -> Card:
     info = entry.change_set
     number = len(entry.fields)
     does = ACTIONS.get(entry.action) or _changed(number)
+    defining = [each for each in entry.fields if is_about(each.key)]
+    if number == 1 and defining:
+        does = _defined(defining[0])
     return Card(
         entry,
         info.at.astimezone(reading.actor.reader.zone).strftime("%H:%M"),
@@ -125,6 +133,7 @@ def _card(reading: Reading, names: Names, entry: Entry, *, others: int, may: boo
         tuple(_line(reading, names, each) for each in entry.fields),
         others,
         may and info.undone_by is None and info.state == "done",
+        whole=number != 1 or bool(defining),
     )
 
 
@@ -133,11 +142,18 @@ def _changed(number: int) -> str:
     return f"changed {number or 'some'} field{'' if number == 1 else 's'}"
 
 
+def _defined(each: FieldChange) -> str:
+    """Return what was done to a field that the item alone has."""
+    does = "added" if each.old is None else "took away" if each.new is None else "renamed"
+    return f"{does} a field for this item only"
+
+
 def told(reading: Reading, tracker: Tracker, changes: tuple[FieldChange, ...]) -> tuple[Line, ...]:
     """Return what a change set did to the fields of one item."""
     clear = [each for each in changes if each.field is not None and not each.masked]
     rows = [{each.key: each.old for each in clear}, {each.key: each.new for each in clear}]
-    names = Names(reading, tracker.all_fields.values(), rows)
+    own = [each.field for each in clear if each.field is not None and each.field.own]
+    names = Names(reading, [*tracker.all_fields.values(), *own], rows)
     return tuple(_line(reading, names, each) for each in changes)
 
 

@@ -21,7 +21,7 @@ from tracker.i18n import Message, _
 from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
 from tracker.web.forms.typed import line
-from tracker.web.items import ITEM, attached, bp, editing, revealing
+from tracker.web.items import ITEM, attached, bp, editing, own, revealing
 from tracker.web.items.page import ItemPage, item_page, panels
 from tracker.web.items.past import day_of, days, end_of
 from tracker.web.items.related import NEWEST, Related, filled, related
@@ -29,7 +29,7 @@ from tracker.web.showing import is_partial, to_item, to_tracker
 from tracker.web.toasts import toast
 from tracker.web.words import noun
 
-__all__ = ["attached", "bp", "editing", "revealing"]
+__all__ = ["attached", "bp", "editing", "own", "revealing"]
 
 LAST = 5  # cards in the side column
 
