@@ -40,6 +40,7 @@ PLACES = {
     "core.checking.unfinished": ("_check_plain", _LOOKS),
     "core.checking.words": ("_not_found check_words strays", _LOOKS),
     "core.conversion.back": ("_since", "what was saved since, to be carried back"),
+    "core.conversion.report": ("_as_then", "revisions of items that access left"),
     "core.conversion.rows": (
         "_note_items _put_columns _put_elements carry",
         "a field gets another type for all items, those too that its designer does not see",
@@ -117,6 +118,7 @@ UNASKED = {
     "core.backup.write:_rows": "a backup holds everything; administrators make it",
     "core.checking.run:check": "only administrators ask, and are told no value",
     "core.checking.run:repair": "only administrators ask, and are told no value",
+    "core.conversion.report:_as_then": "earlier values of items that open_ids left",
     "core.conversion.rows:_note_items": "a field changes its type for all items",
     "core.conversion.rows:_put_columns": "a field changes its type for all items",
     "core.conversion.rows:_put_elements": "a field changes its type for all items",

@@ -94,3 +94,55 @@ def test_what_cannot_be_is_refused_in_a_sentence(run, arguments, sentence):
     run("field", "resume", "99", code=1)
     run("field", "stop", "99", code=1)
     run("field", "report", "1", code=1)
+
+
+def test_a_text_is_split_into_fields_and_joined_again(run):
+    split = (
+        "field",
+        "split",
+        "member.joined",
+        "--into",
+        "day:integer,month:integer,year:integer",
+        "--at",
+        ".",
+    )
+    said = run(*split, "--dry-run")
+    assert "3 value(s): 1 fit, 1 lose something, 1 do not fit." in said
+    assert "Day: “soon” is no number." in said
+    done = json.loads(run(*split, "--label", "year=Year of joining", "--retire", "--json"))
+    assert done["counts"] == {"fine": 1, "lossy": 1, "emptied": 1}
+    header = run("export", "member", "--sort", "name").partition("\n")[0]
+    assert {"day", "month", "year"} < set(header.split(","))
+    assert "joined" not in header
+    assert exported(run, day="day", month="month", year="year") == [
+        ("24", "11", "2020"),
+        ("", "", ""),
+        ("1", "2", "2021"),
+    ]
+    reported = run("field", "report", done["change_set"])
+    assert "soon,– | – | –,emptied" in reported
+    joined = run(
+        "field", "join", "member", "year", "month", "--into", "since:date", "--with", "-", "--dry-run"
+    )
+    assert "2 do not fit" in joined
+    run("field", "join", "member", "name", "kind", "--into", "card", "--with", ", ", "--label", "card=Card")
+    assert exported(run, card="card") == [("Ada, Full",), ("Bert, Guest",), ("Cleo, Full",)]
+    run("undo", done["change_set"])
+    assert exported(run, joined="joined") == [("24.11.2020",), ("soon",), ("01.02.2021",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("split", "member.name", "--into", "given", "--at", " "), "at least two"),
+        (("split", "member.name", "--into", "given,", "--at", " "), "cannot be a key"),
+        (("split", "member.name", "--into", "a,b", "--at", " ", "--label", "c=C"), "none of the new fields"),
+        (("split", "member.name", "--into", "a,b", "--at", " ", "--label", "c"), "Write --label as KEY=TEXT"),
+        (("split", "member.name", "--into", "a,b:choice", "--at", " "), "Option choices"),
+        (("join", "member", "name", "--into", "a", "--with", " "), "at least two"),
+        (("join", "member", "name", "kind", "--into", "a,b", "--with", " "), "name one with --into"),
+        (("join", "member", "name", "kid", "--into", "a", "--with", " "), "kind"),
+    ],
+)
+def test_what_cannot_be_split_or_joined_is_refused_in_a_sentence(run, arguments, sentence):
+    assert sentence in " ".join(run("field", *arguments, code=1).split())

@@ -12,8 +12,8 @@ from tracker.core.ask.page import get_item, page
 from tracker.core.ask.query import Query
 from tracker.core.changes.undo import undo
 from tracker.core.conversion import run
-from tracker.core.conversion.back import report
 from tracker.core.conversion.preview import distinct_texts, preview
+from tracker.core.conversion.report import report
 from tracker.core.conversion.retyping import Retyping
 from tracker.errors import Forbidden, Refused, TrackerError
 from tracker.fields import BUILTIN

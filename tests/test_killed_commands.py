@@ -70,6 +70,9 @@ CASES = {
     "profile apply": Case(("profile", "apply", "band.yaml"), AGAIN, again),
     "profile apply of a newer version": Case(("profile", "apply", "next_choir.yaml"), AGAIN, again),
     "field convert": Case(("field", "convert", "person.tags", "line"), FIELD, resume_field, ("tags", "Boat")),
+    "field split": Case(
+        ("field", "split", "person.plain", "--into", "first,rest", "--at", " "), FIELD, resume_field, ("plain", "saved meanwhile")
+    ),
     "field seal": Case(("field", "seal", "person.plain"), FIELD, resume_field, ("plain", "meanwhile")),
     "field unseal": Case(("field", "unseal", "person.secret"), FIELD, resume_field, ("secret", "meanwhile")),
     "key rotate": Case(("key", "rotate"), AGAIN, again, ("secret", "meanwhile")),

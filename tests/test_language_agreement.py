@@ -99,6 +99,8 @@ def grown(depth):
         ("fold({})", text),
         ("concat({}, {})", text, text),
         ("({} || {})", text, text),
+        ("join({}, {}, {})", st.sampled_from(["', '", "' '", "''", "'é'"]), text, text),
+        ("part({}, {}, {})", text, st.sampled_from(["' '", "'l'", "'é'", "'ll'"]), st.integers(1, 3)),
         ("coalesce({}, {})", text, text),
         ("nullif({}, {})", text, text),
         ("CASE WHEN {} THEN {} END", truth, text),

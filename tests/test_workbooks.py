@@ -291,6 +291,21 @@ def test_an_export_holds_days_numbers_and_amounts_as_such_and_runs_nothing(crm):
         assert sheet.freeze_panes == "A2"
 
 
+def test_a_computed_share_is_percent_in_a_workbook_too(ground):
+    ground.configure(
+        tracker_def(
+            "rate",
+            field("share", "percent"),
+            field("half", "formula", options={"expression": "coalesce(share, 1)"}),
+        )
+    )
+    ground.create("rate", share="12.5")
+    sheet = openpyxl.load_workbook(io.BytesIO(workbook(ground, "rate"))).worksheets[0]
+    column = next(cell.column for cell in sheet[1] if str(cell.value).lower() == "half")
+    cell = sheet.cell(2, column)
+    assert (cell.value, cell.number_format) == (0.125, "0.00%")
+
+
 def test_what_no_sheet_takes_is_a_sentence_and_no_file(crm, monkeypatch):
     add_venues(crm)
     crm.create("venue", name="Long", script="😀" * 16_384)

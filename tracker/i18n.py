@@ -67,9 +67,9 @@ class Reader:
         """Show a moment in the reader's zone, such as `24 Nov 2026, 09:12`."""
         return format_datetime(value, "d MMM y, HH:mm", tzinfo=self.zone, locale=self._babel)
 
-    def number(self, value: int | Decimal, *, places: int = 0) -> str:
-        """Show a number with the reader's separators and exactly `places` decimals."""
-        pattern = "#,##0" + ("." + "0" * places if places else "")
+    def number(self, value: int | Decimal, *, places: int = 0, grouped: bool = True) -> str:
+        """Show a number with the reader's separators, between thousands if `grouped`, and exactly `places` decimals."""
+        pattern = ("#,##0" if grouped else "0") + ("." + "0" * places if places else "")
         return format_decimal(value, format=pattern, locale=self._babel)
 
     def money(self, amount: Decimal, currency: str) -> str:

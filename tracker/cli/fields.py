@@ -1,13 +1,12 @@
-"""`tracker field`: changing the type, or the encryption, of a field that holds data."""
+"""`tracker field`: changing the type or the encryption of a field that holds data, splitting it, joining several."""
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,18 +14,51 @@ from tracker.cli.context import NUMBER, Cli, echo_json, pass_cli
 from tracker.cli.group import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tracker.core.conversion.preview import Case, Preview
+    from tracker.core.conversion.reshaping import Reshaping
     from tracker.core.conversion.retyping import Retyping
     from tracker.core.conversion.run import Progress
     from tracker.core.sealing.asked import Asked
     from tracker.core.sealing.switch import Progress as Switching
+    from tracker.fields.base import TextDialect
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 @click.group()
 def field() -> None:
-    """Fields that hold data: another type, or encryption, while people go on working."""
+    """Fields that hold data: another type, parts, or encryption, while people go on working."""
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command several options."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_reading_options = _options(
+    click.option(
+        "--dates",
+        type=click.Choice(("iso", "dmy", "mdy", "ymd")),
+        default="iso",
+        help="How texts write days.",
+    ),
+    click.option("--decimal", type=click.Choice((".", ",")), default=".", help="The decimal mark of texts."),
+    click.option(
+        "--country", default="", metavar="CODE", help="Of telephone numbers without one, such as AT."
+    ),
+)
+_seeing_options = _options(
+    click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+)
 
 
 @field.command("convert")
@@ -41,13 +73,8 @@ def field() -> None:
 @click.option("--factor", metavar="NUMBER", help="Multiply numbers by this: another unit or currency.")
 @click.option("--round", "rounding", is_flag=True, help="Round numbers with too many decimals.")
 @click.option("--cut", "cutting", is_flag=True, help="Cut texts that are too long.")
-@click.option(
-    "--dates", type=click.Choice(("iso", "dmy", "mdy", "ymd")), default="iso", help="How texts write days."
-)
-@click.option("--decimal", type=click.Choice((".", ",")), default=".", help="The decimal mark of texts.")
-@click.option("--country", default="", metavar="CODE", help="Of telephone numbers without one, such as AT.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_reading_options
+@_seeing_options
 @pass_cli
 def convert(cli: Cli, /, path: str, type_: str, **options: Any) -> None:
     """Give TRACKER.FIELD another TYPE, with the values that it holds.
@@ -55,10 +82,90 @@ def convert(cli: Cli, /, path: str, type_: str, **options: Any) -> None:
     Counts and examples say first what fits, what loses something and what does not fit. People go on working;
     what they save meanwhile is not lost. `tracker undo` takes it back, and carries what was saved since.
     """
+    _do(cli, _asked(cli, path, type_, options), options)
+
+
+_new_field_options = _options(
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        metavar="KEY=TEXT",
+        help="The name of a new field, as people read it.",
+    ),
+    click.option(
+        "--options", "given", multiple=True, metavar="KEY=JSON", help="Options of the type of a new field."
+    ),
+    click.option("--retire", is_flag=True, help="Retire what it was made of; else it stays as it is."),
+    click.option(
+        "--make",
+        is_flag=True,
+        help="For a link: make the items that it shall lead to where none has the name.",
+    ),
+    click.option("--cut", "cutting", is_flag=True, help="Cut texts that are too long."),
+)
+
+
+@field.command("split")
+@click.argument("path", metavar="TRACKER.FIELD")
+@click.option(
+    "--into",
+    required=True,
+    metavar="KEY[:TYPE],...",
+    help="The new fields, one for each part; texts of one line, unless a type is named.",
+)
+@click.option(
+    "--at",
+    "separator",
+    required=True,
+    metavar="TEXT",
+    help="What stands between the parts; spaces stand for any number, \\n is a new line.",
+)
+@_new_field_options
+@_reading_options
+@_seeing_options
+@pass_cli
+def split(cli: Cli, /, path: str, **options: Any) -> None:
+    """Split TRACKER.FIELD into new fields: one for each part, and the last takes the rest.
+
+    Counts and examples say first which values have too few parts, too many, or some that do not fit. The field keeps
+    what it holds. People go on working; what they save meanwhile is not lost. `tracker undo` takes it back.
+    """
+    tracker, key = _apart(path)
+    _do(cli, _reshaping(cli, tracker, (key,), options), options)
+
+
+@field.command("join")
+@click.argument("tracker")
+@click.argument("keys", metavar="FIELD FIELD...", nargs=-1, required=True)
+@click.option("--into", required=True, metavar="KEY[:TYPE]", help="The new field.")
+@click.option(
+    "--with",
+    "separator",
+    required=True,
+    metavar="TEXT",
+    help="What stands between the values; \\n is a new line.",
+)
+@_new_field_options
+@_reading_options
+@_seeing_options
+@pass_cli
+def join(cli: Cli, /, tracker: str, keys: tuple[str, ...], **options: Any) -> None:
+    """Join fields of TRACKER into a new one, in this order; empty values are left out.
+
+    Counts and examples say first what fits and what does not. The fields keep what they hold. People go on working;
+    what they save meanwhile is not lost. `tracker undo` takes it back.
+    """
+    if "," in options["into"]:
+        raise click.BadParameter("Fields are joined into one; name one with --into.")
+    _do(cli, _reshaping(cli, tracker, keys, options), options)
+
+
+def _do(cli: Cli, asked: Retyping | Reshaping, options: dict[str, Any]) -> None:
+    """Tell what a change would do, or do it and tell what it did."""
     from tracker.core.conversion.preview import preview
     from tracker.core.conversion.run import retype
 
-    asked = _asked(cli, path, type_, options)
     with cli.workspace.read(cli.actor) as reading:
         seen = preview(reading, asked)
     if options["dry_run"]:
@@ -84,16 +191,17 @@ def texts(cli: Cli, path: str) -> None:
 )
 @pass_cli
 def report(cli: Cli, change_set: int, output: Path | None) -> None:
-    """List what a change of type emptied or lost: the item, its old value, its new one, and why."""
-    from tracker.core.conversion.back import report as reported
+    """List what a change of type, a split or a join emptied or lost: the item, its old value, its new one, and why."""
+    from tracker.core.conversion.report import report as reported
+    from tracker.core.transfer.reported import reported_csv
 
     with cli.workspace.read(cli.actor) as reading:
-        found = reported(reading, change_set)
+        lines = reported_csv(reported(reading, change_set))
         if output is None:
-            _write(sys.stdout, found)
+            sys.stdout.writelines(lines)
             return
         with output.open("w", encoding="utf-8", newline="") as stream:
-            number = _write(stream, found)
+            number = sum(stream.write(line) > 0 for line in lines) - 1
     click.echo(f"Wrote {output} ({number} value(s)).", err=True)
 
 
@@ -154,7 +262,7 @@ def _revealing(cli: Cli, asked: Asked) -> str:
 @click.argument("change_set", type=NUMBER)
 @pass_cli
 def resume(cli: Cli, change_set: int) -> None:
-    """Go on with a change of type, or of encryption, that was killed."""
+    """Go on with a change of type, a split, a join, or a change of encryption that was killed."""
     from tracker.core.conversion.run import resume as go_on
     from tracker.core.sealing.switch import resume as go_on_switching
 
@@ -167,7 +275,7 @@ def resume(cli: Cli, change_set: int) -> None:
 @click.argument("change_set", type=NUMBER)
 @pass_cli
 def stop(cli: Cli, change_set: int) -> None:
-    """End a change of type, or of encryption, that was killed: the field stays what it is."""
+    """End a change of type, a split, a join, or a change of encryption that was killed: the field stays what it is."""
     from tracker.core.conversion.run import stop as end
     from tracker.core.sealing.switch import stop as end_switching
 
@@ -188,7 +296,6 @@ def _is_switch(cli: Cli, change_set: int) -> bool:
 
 def _asked(cli: Cli, path: str, type_: str, options: dict[str, Any]) -> Retyping:
     from tracker.core.conversion.retyping import Retyping
-    from tracker.fields.base import TextDialect
     from tracker.fields.conversion import Ways
 
     tracker, key = _apart(path)
@@ -197,17 +304,51 @@ def _asked(cli: Cli, path: str, type_: str, options: dict[str, Any]) -> Retyping
         from tracker.core.conversion.preview import choices_of
 
         given["choices"] = choices_of([text for text, _number in _texts(cli, path)])
-    pairs = [each.partition("=") for each in options["read"]]
-    if not all(sign and text for text, sign, _other in pairs):
-        raise click.BadParameter("Write --read as TEXT=OTHER.")
     ways = Ways(
-        dialect=TextDialect(options["dates"], options["decimal"], options["country"], _zone(cli)),
-        instead={text: other for text, _sign, other in pairs},
+        dialect=_dialect(cli, options),
+        instead=_pairs(options["read"], "--read", "TEXT=OTHER"),
         factor=_factor(options["factor"]),
         rounding=options["rounding"],
         cutting=options["cutting"],
     )
     return Retyping(tracker, key, type_, given, ways, options["make"])
+
+
+def _reshaping(cli: Cli, tracker: str, sources: tuple[str, ...], options: dict[str, Any]) -> Reshaping:
+    from tracker.core.conversion.reshaping import NewField, Reshaping
+    from tracker.fields.conversion import Ways
+
+    keys = [each.strip().partition(":") for each in options["into"].split(",")]
+    labels = _pairs(options["labels"], "--label", "KEY=TEXT")
+    given = _pairs(options["given"], "--options", "KEY=JSON")
+    unknown = sorted((labels.keys() | given.keys()) - {key for key, _colon, _type in keys})
+    if unknown:
+        raise click.BadParameter(f"“{unknown[0]}” is none of the new fields that --into names.")
+    targets = tuple(
+        NewField(
+            key,
+            labels.get(key, key.replace("_", " ").capitalize()),
+            type_ or "line",
+            _json(given.get(key, "")),
+        )
+        for key, _colon, type_ in keys
+    )
+    between = options["separator"].replace("\\n", "\n").replace("\\t", "\t")
+    ways = Ways(dialect=_dialect(cli, options), cutting=options["cutting"])
+    return Reshaping(tracker, sources, targets, between, ways, options["make"], options["retire"])
+
+
+def _dialect(cli: Cli, options: dict[str, Any]) -> TextDialect:
+    from tracker.fields.base import TextDialect
+
+    return TextDialect(options["dates"], options["decimal"], options["country"], _zone(cli))
+
+
+def _pairs(texts: Iterable[str], option: str, form: str) -> dict[str, str]:
+    pairs = [each.partition("=") for each in texts]
+    if not all(sign and text for text, sign, _other in pairs):
+        raise click.BadParameter(f"Write {option} as {form}.")
+    return {text: other for text, _sign, other in pairs}
 
 
 def _zone(cli: Cli) -> str:
@@ -294,7 +435,9 @@ def _tell(seen: Preview, change_set: int | None, *, as_json: bool) -> None:
         )
     if seen.doubles:
         click.echo(f"{seen.doubles:,} value(s) would stand twice in a field that has to be unique.")
-    told = ", ".join(f"{counts.get(name, 0):,} {said}" for name, said in _SAID.items())
+    told = ", ".join(
+        f"{counts.get(name, 0):,} {said}" for name, said in _SAID.items() if name in counts or name in _ALWAYS
+    )
     click.echo(f"{seen.total:,} value(s): {told}.")
     rows = [(case.item_id, case.old, case.new, case.fit.value, _reason(case)) for case in seen.examples]
     if rows:
@@ -303,21 +446,15 @@ def _tell(seen: Preview, change_set: int | None, *, as_json: bool) -> None:
         click.echo(f"Done, as change set {change_set}; `tracker undo {change_set}` takes it back.")
 
 
-_SAID = {"fine": "fit", "lossy": "lose something", "emptied": "do not fit"}
+_SAID = {
+    "fine": "fit",
+    "many": "have more parts than fields",
+    "few": "have too few parts",
+    "lossy": "lose something",
+    "emptied": "do not fit",
+}
+_ALWAYS = ("fine", "lossy", "emptied")
 
 
 def _reason(case: Case) -> str:
     return "" if case.reason is None else str(case.reason)
-
-
-def _write(stream: Any, found: Iterable[Case]) -> int:
-    from tracker.core.transfer.formulas import neutralised
-
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("item", "old", "new", "fit", "why"))
-    written = 0
-    for case in found:
-        told = (neutralised(case.old), neutralised(case.new), case.fit.value, _reason(case))
-        writer.writerow((case.item_id, *told))
-        written += 1
-    return written

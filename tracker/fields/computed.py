@@ -1,7 +1,7 @@
 """What is computed when it is read: back_links, lookup, count, rollup, formula. Nothing is stored.
 
 Core compiles them to SQL. What a lookup, rollup or formula gives depends on other fields, so core sets
-`kind`, and where it knows them `scale` and `unit`, on the instance.
+`kind`, and where it knows them `scale`, `unit` and `like`, on the instance.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 import marshmallow
+from markupsafe import Markup
 from marshmallow import fields, validates_schema
 
 from tracker.errors import Invalid
 from tracker.fields.base import CANONICAL, Control, FieldType, Kind, Part, TextDialect, joined
+from tracker.fields.numbers import Number
 from tracker.fields.options import Length, Name, OneOf, OptionsSchema, Range, WholeNumber
 from tracker.fields.storage import Stored, moment_text
 from tracker.fields.times import DURATION, TimeOfDay, duration_text, format_duration
@@ -35,6 +37,8 @@ class Computed(FieldType):
     bad = {7: "computed", "seven": "computed"}
 
     scale: int | None = None  # decimals, where core knows them
+    like: Number | None = None  # the type as whose values a number is shown, where it was made of such
+    places: int | None = None  # decimals that are shown, where somebody said it
 
     @property
     def currency(self) -> str:
@@ -87,7 +91,7 @@ class Computed(FieldType):
         if isinstance(value, bool):
             return str(_("Yes") if value else _("No"))
         if isinstance(value, (int, Decimal)):
-            return self._number(Decimal(value), reader)
+            return self._number(value, reader)
         if isinstance(value, datetime):
             return reader.moment(value)
         if isinstance(value, timedelta):
@@ -96,7 +100,15 @@ class Computed(FieldType):
             return _TIMES.format(value, reader)
         return reader.date(value) if isinstance(value, date) else str(value)
 
-    def _number(self, value: Decimal, reader: Reader) -> str:
+    def html(self, value: Any, reader: Reader = PLAIN) -> Markup:
+        if isinstance(value, int) and self.like is not None and self.like.is_value(value):
+            return self.like.html(value, reader)
+        return super().html(value, reader)
+
+    def _number(self, value: int | Decimal, reader: Reader) -> str:
+        if self.like is not None:
+            return self.like.figure(value, reader, places=self.places)
+        value = Decimal(value)
         if self.currency:
             return reader.money(value, self.currency)
         places = self.scale if self.scale is not None else max(0, -int(value.as_tuple().exponent))
@@ -208,4 +220,4 @@ class Formula(Computed):
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
-        self.scale = self.options.places
+        self.scale = self.places = self.options.places

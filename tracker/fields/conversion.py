@@ -8,7 +8,7 @@ or does not fit, and why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from enum import Enum
 from typing import Any
@@ -24,9 +24,11 @@ PRECISION = 80  # digits in which numbers are multiplied
 
 
 class Fit(Enum):
-    """How a value came through."""
+    """How a value came through; the worse, the later."""
 
     FINE = "fine"
+    MANY = "many"  # of a split: more parts than fields, so that the last one takes the rest
+    FEW = "few"  # of a split: fewer parts than fields, so that the last ones stay empty
     LOSSY = "lossy"  # something of it is lost
     EMPTIED = "emptied"  # it does not fit, and the item has none afterwards
 
@@ -50,6 +52,16 @@ class Ways:
     factor: Decimal | None = None  # numbers are multiplied by it: another unit or currency
     rounding: bool = False  # numbers with too many decimals are rounded, not refused
     cutting: bool = False  # texts that are too long are cut, not refused
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON, as a change set keeps it."""
+        return {**asdict(self), "factor": None if self.factor is None else str(self.factor)}
+
+    @classmethod
+    def from_json(cls, held: Mapping[str, Any]) -> Ways:
+        """Return what `to_json` wrote."""
+        factor = None if held["factor"] is None else Decimal(held["factor"])
+        return cls(**{**held, "dialect": TextDialect(**held["dialect"]), "factor": factor})
 
 
 @dataclass(frozen=True)

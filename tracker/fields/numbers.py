@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal as Exact
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow
 from babel.numbers import format_currency, get_currency_precision, get_currency_symbol, list_currencies
@@ -19,6 +19,7 @@ from tracker.fields.storage import Storage, Stored
 from tracker.fields.text import shown
 from tracker.i18n import PLAIN, Message, Reader, _
 
+ROUGH = 2  # decimals of an average of whole numbers
 INT64 = 2**63 - 1
 DIGITS = 18  # of a scaled number, so that it and sums of nine of it fit 64 bits
 
@@ -54,6 +55,12 @@ def number_text(text: str, decimal: str) -> str:
     return f"{found[1]}{whole}" + (f".{found[4]}" if found[4] else "")
 
 
+def decimals_of(value: Exact, most: int) -> int:
+    """Return how many decimals a number needs, rounded to `most` of them."""
+    exponent = value.quantize(Exact(1).scaleb(-most)).normalize().as_tuple().exponent
+    return max(0, -int(exponent))
+
+
 def ungrouped(text: str) -> str:
     """Refuse commas in JSON's form: `1,500` means one and a half to half of its readers."""
     if "," in text[:60]:
@@ -87,6 +94,27 @@ class Number(FieldType):
 
     kind = Kind.NUMBER
     group = "Numbers"
+    adds: ClassVar[bool] = True  # whether a sum of its values is of the same kind: one of ratings is none
+
+    def figure(self, value: int | Exact, reader: Reader = PLAIN, *, places: int | None = None) -> str:
+        """Show what was computed from values, such as their average, as people read them; it may have more decimals.
+
+        :param places: how many decimals are shown; None: those that tell something.
+        """
+        if places is None and self.is_value(value):
+            return self.format(self.clean(value), reader)
+        return self.rough(Exact(value), reader, places=places)
+
+    def is_value(self, value: int | Exact) -> bool:
+        """Say whether what was computed is one of the values that the field may hold."""
+        try:
+            return bool(self.clean(value) == value)
+        except Invalid:
+            return False
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        """Show a number with more decimals than values have: rounded, without zeros at its end."""
+        return reader.number(value, places=decimals_of(value, ROUGH) if places is None else places)
 
     def columns(self) -> tuple[Part, ...]:
         return (Part("", Storage.INTEGER),)
@@ -142,6 +170,10 @@ class Integer(Number):
 
     def to_json(self, value: int) -> int:
         return value
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        shown_places = decimals_of(value, ROUGH) if places is None else places
+        return reader.number(value, places=shown_places, grouped=self.options.separators)
 
     def format(self, value: int, reader: Reader = PLAIN) -> str:
         return reader.number(value) if self.options.separators else str(value)
@@ -227,6 +259,9 @@ class Decimal(Fraction):
 
     def format(self, value: Exact, reader: Reader = PLAIN) -> str:
         return reader.number(value, places=self.scale)
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        return reader.number(value, places=self.scale if places is None else places)
 
 
 @lru_cache(maxsize=1)
@@ -314,6 +349,9 @@ class Money(Fraction):
 
     def _too_fine(self) -> Message:
         return _("%(currency)s has %(places)d decimals.", currency=self.currency, places=self.scale)
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        return self.format(value, reader)
 
     def format(self, value: Exact, reader: Reader = PLAIN) -> str:
         if get_currency_precision(self.currency) == self.scale:

@@ -12,7 +12,7 @@ from marshmallow import fields
 
 from tracker.errors import Invalid
 from tracker.fields.base import CANONICAL, Control, TextDialect, refuse_type
-from tracker.fields.numbers import Bounds, Fraction, Number, number_text, ungrouped
+from tracker.fields.numbers import ROUGH, Bounds, Fraction, Number, number_text, ungrouped
 from tracker.fields.options import OptionsSchema, Range, WholeNumber
 from tracker.fields.text import shown
 from tracker.i18n import PLAIN, Reader, _
@@ -50,8 +50,14 @@ class Percent(Fraction):
         return super().parse(text, dialect)
 
     def format(self, value: Exact, reader: Reader = PLAIN) -> str:
+        return self._shown(value, reader, "#" * self.scale)
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        return self._shown(value, reader, "#" * max(self.scale, ROUGH) if places is None else "0" * places)
+
+    def _shown(self, value: Exact, reader: Reader, after: str) -> str:
         pattern = str(reader.babel.percent_formats[None].pattern)
-        decimals = f"0.{'#' * self.scale}" if self.scale else "0"
+        decimals = f"0.{after}" if after else "0"
         return format_percent(value.scaleb(-2), format=pattern.replace("0", decimals, 1), locale=reader.babel)
 
     def control(self) -> Control:
@@ -66,6 +72,7 @@ class Rating(Number):
     about = _("Stars, such as how much somebody is interested.")
     icon = "star"
     groupable = True
+    adds = False
     at_end = False
     good = (4, 1, "5", "3/5", "★★☆☆☆", None)
     bad = {0: "range", 6: "range", "many": "type", 2.5: "type", True: "type", "4/10": "type"}
@@ -102,6 +109,10 @@ class Rating(Number):
 
     def to_json(self, value: int) -> int:
         return value
+
+    def rough(self, value: Exact, reader: Reader, *, places: int | None) -> str:
+        stars = reader.number(value, places=1 if places is None else places)
+        return str(_("%(stars)s of %(most)d", stars=stars, most=self.most))
 
     def format(self, value: int, reader: Reader = PLAIN) -> str:
         return "★" * value + "☆" * (self.most - value)

@@ -115,6 +115,17 @@ def _upper(text: str | None) -> str | None:
     return None if text is None else text.upper()
 
 
+def _join(separator: str, *texts: str | None) -> str | None:
+    return separator.join(each for each in texts if each) or None
+
+
+def _text_part(text: str | None, separator: str, number: int) -> str | None:
+    if text is None:
+        return None
+    parts = text.split(separator, number)
+    return parts[number - 1].strip(" ") or None if number <= len(parts) else None
+
+
 class _Sum:
     """An exact sum; NULL when it is too large. SQLite's own raises then, and adds fractions as floats."""
 
@@ -155,4 +166,6 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "fold": (1, _folded),
     "lower": (1, _lower),
     "upper": (1, _upper),
+    "join": (-1, _join),
+    "text_part": (3, _text_part),
 }

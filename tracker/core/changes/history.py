@@ -20,7 +20,7 @@ from tracker.core.conversion.place import SWAPPED_AT
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.own import OwnField
 from tracker.core.items.lock import LOCK
-from tracker.core.items.rows import side_from_json
+from tracker.core.items.rows import side_from_json, values_before
 from tracker.errors import Unknown
 
 PLACING = ("owner_id", "group_id")
@@ -200,7 +200,7 @@ def as_of(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) ->
                 trashed = row.diff["deleted_cs"][0] is not None and row.diff["deleted_cs"][0] not in later
     read = [each for each in fields if mine.level(each) >= READ]
     own = _own_then(own_of(reading, tracker, [item_id]).get(item_id, ()), back)
-    return None if trashed else {**_walked_back(read, item.values, back), **own}
+    return None if trashed else {**values_before(read, item.values, back), **own}
 
 
 def _own_then(held: Iterable[Held], back: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,23 +213,30 @@ def _own_then(held: Iterable[Held], back: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fields_of_then(reading: Reading, tracker: Tracker, moment: datetime) -> list[BoundField]:
-    """Return the fields of a tracker, those whose type was changed since as they were at a moment."""
-    if not tracker.former:
-        return list(tracker.fields.values())
+    """Return the fields that a tracker had at a moment: those of another type now as they were, none that came later."""
     step, change = tables.step, tables.change_set
+    everything = [each for each in tracker.all_fields.values() if not each.layout]
     rows = reading.execute(
         select(step.c.definition_id, step.c.before, change.c.at, change.c.place)
         .join(change, change.c.id == step.c.change_set_id)
-        .where(step.c.definition_id.in_({each.id for each in tracker.former}))
+        .where(step.c.definition_id.in_({each.id for each in everything}))
         .order_by(step.c.id.desc())
     ).all()
-    by_column = {each.definition.column: each for each in (*tracker.fields.values(), *tracker.former)}
-    then = {
-        row.definition_id: row.before["column"]
+    stored = (each for each in (*everything, *tracker.former) if each.definition.column)
+    by_column = {each.definition.column: each for each in stored}
+    before = {
+        row.definition_id: row.before
         for row in rows
-        if row.before and row.before["column"] in by_column and _happened(row) > moment
+        if _happened(row) > moment
+        # Columns that encryption emptied are nobody's: the next ones hold what was in them.
+        and (row.before is None or row.before.get("column", "") in ("", *by_column))
     }
-    return [by_column.get(then.get(each.id, ""), each) for each in tracker.fields.values()]
+    found = []
+    for each in everything:
+        body = before.get(each.id, each.definition.body())
+        if body is not None and not body.get("retired"):
+            found.append(by_column.get(body.get("column", ""), each))
+    return found
 
 
 def _happened(row: Any) -> datetime:
@@ -237,33 +244,6 @@ def _happened(row: Any) -> datetime:
     told = (row.place or {}).get(SWAPPED_AT)
     at: datetime = row.at if told is None else datetime.fromisoformat(told)
     return at
-
-
-def _walked_back(
-    fields: Sequence[BoundField], values: Mapping[str, Any], back: Mapping[str, Any]
-) -> dict[str, Any]:
-    found = dict(values)
-    for field in fields:
-        if field.many and field.definition.column in back:
-            found[field.key] = side_from_json(field, back[field.definition.column] or []) or None
-        elif not field.many and any(each.name in back for each in field.columns):
-            now = (
-                (None,) * len(field.columns)
-                if values.get(field.key) is None
-                else _stored(field, values[field.key])
-            )
-            stored = [
-                each.storage.from_json(back[each.name]) if each.name in back else held
-                for each, held in zip(field.columns, now, strict=True)
-            ]
-            found[field.key] = field.load(stored)
-    return found
-
-
-def _stored(field: BoundField, value: Any) -> tuple[Any, ...]:
-    if field.sealed:
-        return (value.stored, *(None for _each in field.columns[1:]))
-    return field.dump(value)
 
 
 # -- change sets ------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tracker.core.base.workspace import Workspace
 from tracker.core.changes.history import ChangeSetInfo, change_set_infos, open_change_set
 from tracker.core.changes.obstacles import Conflict
 from tracker.core.changes.revert import undo_creations, undo_revisions, undo_trashing
-from tracker.core.conversion.back import carry, saved_since
+from tracker.core.conversion.back import carry, filled_only, saved_since
 from tracker.core.conversion.place import open_retypings, swapped
 from tracker.core.design.apply import has_steps, undo_steps
 from tracker.core.design.bound import Tracker
@@ -161,7 +161,7 @@ def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
     if change_set_id in dict(open_retypings(reading)):
         raise Refused(
             _(
-                "Change set %(id)s is still changing the type of a field; let it go on, or stop it.",
+                "Change set %(id)s is still changing a field; let it go on, or stop it.",
                 id=change_set_id,
             )
         )
@@ -260,7 +260,8 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
     if (
         saved is not None
     ):  # first, for what was made as a target of the field is needed as long as it is a link
-        done.conflicts += [Conflict("", 0, "", sentence) for sentence in undo_steps(change, change_set_id)]
+        left = undo_steps(change, change_set_id, filled=filled_only(change, saved))
+        done.conflicts += [Conflict("", 0, "", sentence) for sentence in left]
         found += [
             Conflict(each.tracker, each.item_id, each.field, str(each.reason))
             for each in carry(change, saved)

@@ -10,11 +10,10 @@ from sqlalchemy import Inspector, inspect, select, text
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
-from tracker.core.conversion.place import open_retypings
+from tracker.core.conversion.place import open_retypings, open_switches
 from tracker.core.design import ddl
 from tracker.core.design.bound import SYSTEM_COLUMNS, Tracker
 from tracker.core.design.store import trackers
-from tracker.core.sealing.asked import open_switches
 
 OURS = re.compile(r"t_\d+(_own)?|s_\d+(v\d+)?")
 NOTE = re.compile(r"filled_[fs]_(\d+)(v\d+)?")  # a table of what a change of type or encryption has filled

@@ -13,8 +13,8 @@ from tracker.core.base import tables, workers
 from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
 from tracker.core.conversion.place import KEY as RETYPING
+from tracker.core.conversion.place import SEALING as SWITCHING
 from tracker.core.design.store import trackers
-from tracker.core.sealing.asked import KEY as SWITCHING
 from tracker.core.sealing.counts import field_names, held
 from tracker.core.sealing.stored import Place
 from tracker.core.vault import status

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sqlalchemy import and_, or_, select
 
@@ -14,37 +15,70 @@ from tracker.core.ask.names import name_fields, name_of
 from tracker.core.ask.rows import Item, RowReader
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.conversion.reshaping import Reshaping
 from tracker.core.conversion.retyping import Retyped, Retyping
 from tracker.core.design.bound import BoundField, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items.judge import Refusals
 from tracker.core.items.write import Batch, create_items
 from tracker.errors import Invalid, Refused
-from tracker.fields.conversion import Conversion, Converted, Names
+from tracker.fields.conversion import Conversion, Converted, Fit, Names
 from tracker.fields.folding import fold
-from tracker.i18n import _
+from tracker.i18n import Message, _
 
 REMEMBERED = 5_000  # distinct values
 _UNMADE = 2**62  # stands, in a preview, for the number of what would be made
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What an item gets in the fields that are filled, how it fits, and why it does not."""
+
+    values: tuple[Any, ...]
+    fit: Fit = Fit.FINE
+    reason: Message | None = None
+    called: tuple[str | None, ...] = (None,)  # the texts by which what links lead to was found
+
+
+class ItemConverter(Protocol):
+    """Says of items what they get in the fields that are filled."""
+
+    shares: bool  # whether a stretch of items may be filled by what they share
+
+    @property
+    def unmade(self) -> int:
+        """How many items a preview would make for links to lead to."""
+
+    def convert(self, reading: Reading, items: Sequence[Item]) -> list[Outcome]:
+        """Return what items get, in their order.
+
+        In a `ChangeSet`, targets of links that nobody made yet are made where that is asked for.
+        """
+
+
 class Converter:
     """Converts values of a field; remembers those that many items share."""
 
-    def __init__(self, field: Retyped, asked: Retyping) -> None:
+    def __init__(self, field: Retyped, asked: Retyping | Reshaping) -> None:
         self._old, self._new, self._asked = field.old, field.new, asked
         self._refers = bool(field.old.refers or field.new.refers)
         self._plain = Conversion(field.old.type, field.new.type, asked.ways)
         self._known: dict[Any, Converted] = {}
         self.shares = True  # until a stretch of items holds too many different values to be filled by them
-        self.unmade: dict[str, int] = {}  # folded names of what a preview would make
+        self._unmade: dict[str, int] = {}  # folded names of what a preview would make
 
-    def convert(self, reading: Reading, items: Sequence[Item]) -> list[Converted]:
-        """Return the new values of some items, in their order.
+    @property
+    def unmade(self) -> int:
+        """How many items a preview would make for links to lead to."""
+        return len(self._unmade)
 
-        In a `ChangeSet`, targets of links that nobody made yet are made where that is asked for.
-        """
-        values = [item.values.get(self._old.key) for item in items]
+    def convert(self, reading: Reading, items: Sequence[Item]) -> list[Outcome]:
+        """Return what items get, in their order."""
+        done = self.convert_values(reading, [item.values.get(self._old.key) for item in items])
+        return [Outcome((each.value,), each.fit, each.reason, (each.called,)) for each in done]
+
+    def convert_values(self, reading: Reading, values: Sequence[Any]) -> list[Converted]:
+        """Return the new values for some, in their order."""
         if self._refers:
             conversion = self._with_names(reading, [each for each in values if each is not None])
             return [conversion.convert(value) for value in values]
@@ -82,8 +116,8 @@ class Converter:
         if isinstance(reading, ChangeSet):
             return _made(reading, self._new, texts)
         for text in texts:
-            self.unmade.setdefault(fold(text), _UNMADE + len(self.unmade))
-        return {text: self.unmade[fold(text)] for text in texts}
+            self._unmade.setdefault(fold(text), _UNMADE + len(self._unmade))
+        return {text: self._unmade[fold(text)] for text in texts}
 
 
 def _shown(reading: Reading, field: BoundField, values: Sequence[Any]) -> Mapping[int, str]:

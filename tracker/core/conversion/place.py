@@ -2,53 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
+from tracker.core.conversion.reshaping import Reshaping
 from tracker.core.conversion.retyping import Retyping
+from tracker.core.design.bound import BoundField
 from tracker.core.design.definitions import FieldDef
-from tracker.errors import Unknown
+from tracker.errors import Refused, Unknown
 from tracker.fields.storage import moment_text
+from tracker.i18n import _
 
 KEY = "retyping"  # in the place of a change set
+SEALING = "sealing"  # the same of a switch of encryption
 SWAPPED_AT = "swapped_at"
 STOPPED = "stopped"
 TOUCHED = ("type", "options", "column", "default", "unique")  # what a change of type changes of a definition
 
 
-@dataclass(frozen=True)
-class Place:
-    """An open change of type: the field before and after, and up to which number its items are filled."""
+Asked = Retyping | Reshaping
 
-    asked: Retyping
-    field_id: int
-    before: Mapping[str, Any]  # bodies of the field's definition
+
+@dataclass(frozen=True)
+class Part:
+    """One field of a change: its definition's body before, None of a new one, and after."""
+
+    id: int
+    before: Mapping[str, Any] | None
     after: Mapping[str, Any]
-    reached: int | None = 0  # None: to the end
-    done: int = 0
+    key: str = ""  # of a new one, and its uid
+    uid: str = ""
 
     def definition(self, now: FieldDef) -> FieldDef:
         """Return the field as it will be: as it is now, in all that a change of type leaves."""
         then = FieldDef.from_body(self.after, id=now.id, uid=now.uid, key=now.key)
         return replace(now, **{name: getattr(then, name) for name in TOUCHED})
 
+    def made(self) -> FieldDef:
+        """Return the new field that it makes."""
+        return FieldDef.from_body(self.after, id=self.id, uid=self.uid, key=self.key)
+
     def stands(self, now: FieldDef) -> bool:
         """Say whether the field is what it was when the change began, as far as it matters."""
-        was = FieldDef.from_body(self.before, key=now.key)
+        was = FieldDef.from_body(self.before or {}, key=now.key)
         return all(
             getattr(was, name) == getattr(now, name) for name in ("type", "options", "column", "encrypted")
         )
 
+
+@dataclass(frozen=True)
+class Place:
+    """An open change of type: its fields before and after, and up to which number its items are filled."""
+
+    asked: Asked
+    fields: tuple[Part, ...]
+    reached: int | None = 0  # None: to the end
+    done: int = 0
+
+    @property
+    def sources(self) -> tuple[Part, ...]:
+        """The fields that are read."""
+        return tuple(each for each in self.fields if each.before is not None)
+
+    @property
+    def targets(self) -> tuple[Part, ...]:
+        """The fields that are filled: new ones, or the one that changes its type."""
+        return tuple(each for each in self.fields if each.before is None) or self.fields
+
     def save(self, change: ChangeSet, *, ended: bool = False) -> None:
         """Note it in the change set, in the transaction of what was written."""
-        held = {"field": self.field_id, "before": dict(self.before), "after": dict(self.after)}
-        noted = {KEY: {**held, "asked": self.asked.to_json()}, "after": self.reached, "done": self.done}
+        held = {"asked": self.asked.to_json(), "fields": self._noted()}
+        noted = {KEY: held, "after": self.reached, "done": self.done}
         change.save_place(noted | (swapped(change) if ended else {}), state="done" if ended else "open")
+
+    def stop(self, change: ChangeSet, why: str) -> None:
+        """Note that it was stopped, and why."""
+        noted = {STOPPED: self.fields[0].id, "why": why, "fields": self._noted()}
+        change.save_place(noted, state="done")
+
+    def _noted(self) -> list[dict[str, Any]]:
+        return [asdict(each) for each in self.fields]
+
+
+def part_of(field: BoundField) -> Part:
+    """Return what a change notes of a field that is read, and stays as it is."""
+    body = field.definition.body()
+    return Part(field.id, body, body)
+
+
+def new_part(definition: FieldDef) -> Part:
+    """Return what a change notes of a field that it makes."""
+    return Part(definition.id, None, definition.body(), definition.key, definition.uid)
+
+
+def asked_of(held: Mapping[str, Any]) -> Asked:
+    """Return what was asked, from what a change set notes under `KEY`."""
+    given = held["asked"]
+    return Reshaping.from_json(given) if "targets" in given else Retyping.from_json(given)
+
+
+def parts_of(held: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Return the fields of a change, from what a change set notes under `KEY`, or once it was stopped."""
+    if "fields" in held:
+        return tuple(Part(**each) for each in held["fields"])
+    if "field" in held:
+        return (Part(held["field"], held["before"], held["after"]),)  # as earlier versions noted it
+    return ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +124,7 @@ class State:
     done: int = 0
     stopped: bool = False
     why: str = ""
+    made: tuple[str, ...] = ()  # labels of new fields
 
 
 def state_of(reading: Reading, number: int) -> State | None:
@@ -71,7 +136,9 @@ def state_of(reading: Reading, number: int) -> State | None:
         return None
     if STOPPED in place:
         return State(place[STOPPED], ended=True, stopped=True, why=place["why"])
-    return State(place[KEY]["field"], ended=row.state != "open", done=place["done"])
+    parts = parts_of(place[KEY])
+    made = tuple(str(each.after["label"]) for each in parts if each.before is None)
+    return State(parts[0].id, ended=row.state != "open", done=place["done"], made=made)
 
 
 def open_place(reading: Reading, number: int) -> Place:
@@ -84,14 +151,7 @@ def open_place(reading: Reading, number: int) -> Place:
     if row is None or not is_open_retyping(row):
         raise Unknown("open change of a type", str(number))
     held = row.place[KEY]
-    return Place(
-        Retyping.from_json(held["asked"]),
-        held["field"],
-        held["before"],
-        held["after"],
-        row.place["after"],
-        row.place["done"],
-    )
+    return Place(asked_of(held), parts_of(held), row.place["after"], row.place["done"])
 
 
 def is_open_retyping(row: Any) -> bool:
@@ -100,10 +160,67 @@ def is_open_retyping(row: Any) -> bool:
 
 
 def open_retypings(reading: Reading) -> list[tuple[int, int]]:
-    """Return the numbers of open changes of type, each with the number of its field."""
+    """Return the numbers of open changes of type, splits and joins, each with the number of each of its fields."""
+    rows = _open_changes(reading)
+    return [(row.id, each.id) for row in rows if is_open_retyping(row) for each in parts_of(row.place[KEY])]
+
+
+Look = Callable[[Reading], list[tuple[int, int]]]
+
+
+def open_switches(reading: Reading) -> list[tuple[int, int]]:
+    """Return the numbers of open switches of encryption, each with the number of its field."""
+    rows = _open_changes(reading)
+    return [(row.id, row.place[SEALING]["field"]) for row in rows if SEALING in (row.place or {})]
+
+
+def refuse_busy(
+    reading: Reading, fields: Iterable[BoundField], looks: Sequence[Look] = (open_switches, open_retypings)
+) -> None:
+    """Refuse to begin a change of fields of which one is being changed already.
+
+    :param looks: what else may be going on. One field that changes its type stops a switch of its encryption.
+    :raises Refused: names the field and the change set.
+    """
+    known = {each.id: each for each in fields}
+    for number, field_id in (pair for look in looks for pair in look(reading)):
+        if field_id in known:
+            raise Refused(
+                _(
+                    "%(label)s is being changed already, in change set %(number)d; let that go on, or stop it.",
+                    label=known[field_id].label,
+                    number=number,
+                )
+            )
+
+
+def _open_changes(reading: Reading) -> Sequence[Any]:
     table = tables.change_set
-    rows = reading.execute(select(table.c.id, table.c.state, table.c.place).where(table.c.state == "open"))
-    return [(row.id, row.place[KEY]["field"]) for row in rows if is_open_retyping(row)]
+    wanted = select(table.c.id, table.c.state, table.c.place).where(table.c.state == "open")
+    return reading.execute(wanted).all()
+
+
+def adopt_copies(change: ChangeSet, field: BoundField) -> None:
+    """Let columns that were filled from a field, and that no other has, count as former ones of its own.
+
+    A split that was stopped or undone leaves them; once the field is encrypted, they are emptied with its own.
+    """
+    table, known, definition = tables.change_set, tables.field_column, tables.definition
+    rows = change.execute(select(table.c.place).where(table.c.kind == "design", table.c.place.is_not(None)))
+    held = [place.get(KEY) or place for place in rows.scalars() if place.keys() & {KEY, STOPPED}]
+    copies = {
+        each.id
+        for parts in map(parts_of, held)
+        if any(part.id == field.id for part in parts)
+        for each in parts
+        if each.before is None
+    }
+    if copies:
+        gone = select(definition.c.id).where(
+            definition.c.id.in_(copies), definition.c.dropped_cs.is_not(None)
+        )
+        change.execute(update(known).where(known.c.field_id.in_(gone)).values(field_id=field.id))
+        change.raise_versions(["design"])
 
 
 def swapped(change: ChangeSet) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""What a change of type would do to the items that are there: counts, examples, texts that a choice could offer."""
+"""What a change of type, a split or a join would do to the items that are there: counts, examples, texts that a choice could offer."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,17 @@ from sqlalchemy import true
 
 from tracker.core.access.rights import require_admin
 from tracker.core.ask.page import open_ids
+from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import Reading
-from tracker.core.conversion.batch import Converter
+from tracker.core.conversion.batch import Outcome
+from tracker.core.conversion.parts import converter_of
+from tracker.core.conversion.place import Asked
+from tracker.core.conversion.reshaping import Reshaped, reshaped
 from tracker.core.conversion.retyping import Retyped, Retyping, retyped
 from tracker.core.design.bound import BoundField
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.items.batches import batches
-from tracker.fields.conversion import Converted, Fit
+from tracker.fields.conversion import Fit
 from tracker.fields.keys import key_for
 from tracker.i18n import Message
 
@@ -54,51 +58,57 @@ class Preview:
         return self.counts.total()
 
 
-def preview(reading: Reading, asked: Retyping) -> Preview:
-    """Return what a change of type would do. Nothing is written.
+def preview(reading: Reading, asked: Asked) -> Preview:
+    """Return what a change of type, a split or a join would do. Nothing is written.
 
-    :raises TrackerError: as `retyped` does.
+    :raises TrackerError: as `retyped` and `reshaped` do.
     """
-    change = retyped(reading, asked)
-    converter = Converter(change, asked)
+    change = retyped(reading, asked) if isinstance(asked, Retyping) else reshaped(reading, asked)
+    converter = converter_of(change, asked)
     found, shown = Preview(), Counter[Fit]()
-    held: set[Any] = set()
-    for items in batches(reading, change.tracker, [change.old], true()):
+    held: dict[str, set[Any]] = {each.key: set() for each in change.targets if each.unique}
+    for items in batches(reading, change.tracker, change.sources, true()):
         seen = open_ids(reading, change.tracker, [item.id for item in items])
         for item, done in zip(items, converter.convert(reading, items), strict=True):
-            value = item.values.get(change.old.key)
-            if value is None:
+            values = values_of(item, change.sources)
+            if not any(each is not None for each in values):
                 continue
             found.counts[done.fit] += 1
-            if change.new.unique and item.deleted_cs is None and done.value is not None:
-                compared = _compared(change.new, done.value)
-                found.doubles += compared in held
-                held.add(compared)
+            if held and item.deleted_cs is None:
+                found.doubles += _doubles(change.targets, done.values, held)
             if item.id in seen and shown[done.fit] < EXAMPLES:
                 shown[done.fit] += 1
-                found.examples.append(_case(change, item.id, value, done))
-    found.made = len(converter.unmade)
+                found.examples.append(case_of(change, item.id, values, done))
+    found.made = converter.unmade
     return found
 
 
-def cases(reading: Reading, asked: Retyping, change: Retyped) -> Iterator[Case]:
-    """Yield what happens to each item that has a value and is open to the actor, in the order of their numbers."""
-    converter = Converter(change, asked)
-    for items in batches(reading, change.tracker, [change.old], true()):
-        seen = open_ids(reading, change.tracker, [item.id for item in items])
-        for item, done in zip(items, converter.convert(reading, items), strict=True):
-            value = item.values.get(change.old.key)
-            if value is not None and item.id in seen:
-                yield _case(change, item.id, value, done)
+def _doubles(fields: Sequence[BoundField], values: Sequence[Any], held: Mapping[str, set[Any]]) -> int:
+    """Return how many values of unique fields others have already, and note them."""
+    found = 0
+    for each, value in zip(fields, values, strict=True):
+        if each.unique and value is not None:
+            compared = each.dump(value)[each.columns.index(each.compared)]
+            found += compared in held[each.key]
+            held[each.key].add(compared)
+    return found
 
 
-def _case(change: Retyped, item_id: int, value: Any, done: Converted) -> Case:
-    new = done.called if done.called is not None else change.new.format(done.value)
-    return Case(item_id, change.old.format(value), new, done.fit, done.reason)
+def values_of(item: Item, fields: Sequence[BoundField]) -> tuple[Any, ...]:
+    """Return an item's values of some fields."""
+    return tuple(item.values.get(each.key) for each in fields)
 
 
-def _compared(new: BoundField, value: Any) -> Any:
-    return new.dump(value)[new.columns.index(new.compared)]
+def case_of(change: Retyped | Reshaped, item_id: int, values: Sequence[Any], done: Outcome) -> Case:
+    """Return what happens to an item, in the texts that people read; those of several fields stand apart by `|`."""
+    old = [each.format(value) for each, value in zip(change.sources, values, strict=True)]
+    made = zip(change.targets, done.values, done.called, strict=True)
+    new = [each.format(value) if called is None else called for each, value, called in made]
+    return Case(item_id, _beside(old), _beside(new), done.fit, done.reason)
+
+
+def _beside(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else " | ".join(text or "–" for text in texts)
 
 
 def distinct_texts(reading: Reading, tracker: str, key: str) -> list[tuple[str, int]] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from dataclasses import field as part
-from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError
@@ -15,11 +14,11 @@ from tracker.core.access.rights import require_admin
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker, Trackers
-from tracker.core.design.definitions import FieldDef
+from tracker.core.design.definitions import FieldDef, TrackerDef
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
 from tracker.errors import Invalid, Refused, TrackerError
-from tracker.fields.base import Kind, TextDialect
+from tracker.fields.base import Kind
 from tracker.fields.conversion import Conversion, Ways, possible
 from tracker.i18n import _
 
@@ -37,20 +36,17 @@ class Retyping:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON, as a change set keeps it."""
-        factor = None if self.ways.factor is None else str(self.ways.factor)
-        return {
-            **asdict(self),
-            "options": dict(self.options),
-            "ways": {**asdict(self.ways), "factor": factor},
-        }
+        return {**asdict(self), "options": dict(self.options), "ways": self.ways.to_json()}
 
     @classmethod
     def from_json(cls, held: Mapping[str, Any]) -> Retyping:
         """Return what `to_json` wrote."""
-        ways = dict(held["ways"])
-        ways["dialect"] = TextDialect(**ways["dialect"])
-        ways["factor"] = None if ways["factor"] is None else Decimal(ways["factor"])
-        return cls(**{**held, "ways": Ways(**ways)})
+        return cls(**{**held, "ways": Ways.from_json(held["ways"])})
+
+    @property
+    def reason(self) -> str:
+        """What the change set says of it."""
+        return f"{self.tracker}.{self.field}: {self.type}"
 
     def back(self, old: FieldDef) -> Retyping:
         """Return the way back, to what the field was."""
@@ -58,6 +54,11 @@ class Retyping:
         instead = {new: text for text, new in self.ways.instead.items()}
         ways = replace(self.ways, factor=factor, instead=instead, rounding=True)
         return replace(self, type=old.type, options=old.options, ways=ways, make=False)
+
+    def towards(self, to: FieldDef) -> Retyping:
+        """Return the way that was asked for, or its way back, whichever leads to this definition."""
+        forwards = (to.type, dict(to.options)) == (self.type, dict(self.options))
+        return self if forwards else self.back(to)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Retyped:
     tracker: Tracker
     old: BoundField
     new: BoundField
+
+    @property
+    def sources(self) -> tuple[BoundField, ...]:
+        """The field that is read."""
+        return (self.old,)
+
+    @property
+    def targets(self) -> tuple[BoundField, ...]:
+        """The field that is filled."""
+        return (self.new,)
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def retyped(reading: Reading, asked: Retyping) -> Ahead:
     old = tracker.field(asked.field)
     reading.workspace.types.get(asked.type)
     definition = replace(old.definition, type=asked.type, options=dict(asked.options), default=None)
-    new = _bound(reading, definition)
+    new = bound(reading, definition)
     _check(old, new)
     definition = replace(
         definition,
@@ -99,10 +110,14 @@ def retyped(reading: Reading, asked: Retyping) -> Ahead:
     )
     new = BoundField(definition, reading.workspace.types)
     _check_meaning(reading, tracker, old, new)
-    return Ahead(tracker, old, new, design_then(reading, tracker, definition))
+    return Ahead(tracker, old, new, design_then(reading, with_field(tracker, definition)))
 
 
-def _bound(reading: Reading, definition: FieldDef) -> BoundField:
+def bound(reading: Reading, definition: FieldDef) -> BoundField:
+    """Return a field with its type.
+
+    :raises Invalid: an option of the type is refused.
+    """
     try:
         return BoundField(definition, reading.workspace.types)
     except ValidationError as error:
@@ -169,15 +184,22 @@ def _check_meaning(reading: Reading, tracker: Tracker, old: BoundField, new: Bou
         raise Refused(_("Rights compare the options of %(label)s; change those first.", label=old.label))
 
 
-def design_then(reading: Reading, tracker: Tracker, definition: FieldDef) -> Tracker:
-    """Return a tracker as it will be with another definition of a field; refuse what an expression, a view or a name could not go on with."""
-    now = trackers(reading)
+def with_field(tracker: Tracker, definition: FieldDef) -> TrackerDef:
+    """Return a tracker's definition with another one of a field."""
     fields = tuple(definition if each.id == definition.id else each for each in tracker.definition.fields)
-    design = now.design.with_(replace(tracker.definition, fields=fields))
-    then = Trackers.bind(design, reading.workspace.types)
+    return replace(tracker.definition, fields=fields)
+
+
+def design_then(reading: Reading, definition: TrackerDef) -> Tracker:
+    """Return a tracker as it will be by another definition.
+
+    :raises Refused: an expression, a view or a name could not go on with it.
+    """
+    now = trackers(reading)
+    then = Trackers.bind(now.design.with_(definition), reading.workspace.types)
     try:
         reading.workspace.language.settle(then)
         reading.workspace.language.check(now, then)
     except TrackerError as error:
         raise Refused(error.message) from error
-    return then.by_id[tracker.id]
+    return then.by_id[definition.id]

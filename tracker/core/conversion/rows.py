@@ -47,10 +47,15 @@ def unfilled(tracker: Tracker, field: BoundField) -> ColumnElement[bool]:
     return ~there.correlate(items).exists()
 
 
-def put(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
-    """Write values into the columns that a field will have, and note from which versions they are."""
-    write(change, tracker, field, values)
-    _note_items(change, tracker, field, values)
+def put(change: ChangeSet, tracker: Tracker, values: Mapping[BoundField, Mapping[int, Any]]) -> None:
+    """Write values into the columns that fields will have, and note from which versions they are.
+
+    :param values: of each field, by item; the same items for all. What is filled is noted for the first.
+    """
+    for field, held in values.items():
+        write(change, tracker, field, held)
+    first = next(iter(values))
+    _note_items(change, tracker, first, values[first])
 
 
 def write(change: ChangeSet, tracker: Tracker, field: BoundField, values: Mapping[int, Any]) -> None:
@@ -126,19 +131,21 @@ def note(
 def carry(
     change: ChangeSet,
     tracker: Tracker,
-    field: BoundField,
-    written: Mapping[int, tuple[Any, Any]],
+    fields: Sequence[BoundField],
+    written: Mapping[int, Sequence[tuple[Any, Any]]],
     *,
     versions: Mapping[int, int],
 ) -> None:
-    """Give items another value of a field, each with a revision: what it had, and what it has.
+    """Give items other values of some fields, each with a revision: what it had, and what it has.
 
-    The engine's own: the field is turned back for all items, whoever may see them.
+    The engine's own: the fields are turned back for all items, whoever may see them.
+
+    :param written: by item, of each field the value before and after.
     """
-    write(
-        change, tracker, field, dict.fromkeys(written)
-    )  # first none: two may change places in a unique field
-    write(change, tracker, field, {item_id: new for item_id, (_old, new) in written.items()})
+    for place, field in enumerate(fields):
+        # First none: two may change places in a unique field.
+        write(change, tracker, field, dict.fromkeys(written))
+        write(change, tracker, field, {item_id: pairs[place][1] for item_id, pairs in written.items()})
     table = tracker.table
     here = and_(table.c.id == bindparam("at"), clauses.as_system(tracker))
     raised = update(table).where(here).values(version=table.c.version + 1, changed_cs=change.id)
@@ -146,13 +153,21 @@ def carry(
     record_many(
         change,
         tracker,
-        [(item_id, versions[item_id] + 1, _diff(field, old, new)) for item_id, (old, new) in written.items()],
+        [(item_id, versions[item_id] + 1, _diff(fields, pairs)) for item_id, pairs in written.items()],
     )
     change.counts[tracker.id].changed += len(written)
 
 
-def _diff(field: BoundField, old: Any, new: Any) -> dict[str, list[Any]]:
-    if field.many:
-        return {field.definition.column: [side_json(field, old), side_json(field, new)]}
-    pairs = zip(field.columns, field.dump(old), field.dump(new), strict=True)
-    return {each.name: [each.storage.to_json(then), each.storage.to_json(now)] for each, then, now in pairs}
+def _diff(fields: Sequence[BoundField], values: Sequence[tuple[Any, Any]]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for field, (old, new) in zip(fields, values, strict=True):
+        if old == new:
+            continue
+        if field.many:
+            found[field.definition.column] = [side_json(field, old), side_json(field, new)]
+            continue
+        pairs = zip(field.columns, field.dump(old), field.dump(new), strict=True)
+        found |= {
+            each.name: [each.storage.to_json(then), each.storage.to_json(now)] for each, then, now in pairs
+        }
+    return found

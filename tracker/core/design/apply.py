@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -40,7 +40,8 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
     old = trackers(change)
     parents = {(each.kind, path): each.id for path, each in old.design.walk() if each.kind not in CHILD_KINDS}
     for step in plan.steps:
-        _check_key(step)
+        if step.after is not None:
+            check_key(step.kind, step.key)
         check_text(step.path, step.after)
         made = _store(change, step, parents)
         if step.kind in ("tracker", "group"):
@@ -48,10 +49,12 @@ def apply_plan(change: ChangeSet, plan: Plan) -> Trackers:
     return _rebuild(change, old, [step.kind for step in plan.steps])
 
 
-def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
+def undo_steps(change: ChangeSet, change_set_id: int, *, filled: Collection[int] = ()) -> list[str]:
     """Turn the steps of a change set back, last first; return sentences for those that cannot be.
 
     A step is left alone when what it changed was changed again since; other entries of the definition stay as they are.
+
+    :param filled: numbers of fields that go although they hold values: the change set itself filled them.
     """
     table = tables.step
     rows = change.execute(
@@ -73,7 +76,8 @@ def undo_steps(change: ChangeSet, change_set_id: int) -> list[str]:
         if row.before is not None and row.after is None and _key_taken(change, held, held.key):
             conflicts.append(f"{row.kind} {held.key} was taken away, and its key is used by another now.")
             continue
-        if row.kind == "field" and row.before is None and _holds_values(change, old, held.id):
+        new_field = row.kind == "field" and row.before is None and held.id not in filled
+        if new_field and _holds_values(change, old, held.id):
             conflicts.append(f"field {held.key} holds values by now; retire it instead.")
             continue
         if row.key_before is not None and _key_taken(change, held, row.key_before):
@@ -181,17 +185,21 @@ def _rebuild(change: ChangeSet, old: Trackers, kinds: Iterable[str]) -> Trackers
     return new
 
 
-def _check_key(step: Step) -> None:
-    if step.after is None or step.kind == "grant":
+def check_key(kind: str, key: str) -> None:
+    """Refuse what cannot be the key of a definition.
+
+    :raises Invalid: says what a key is.
+    """
+    if kind == "grant":
         return
-    reserved = RESERVED if step.kind in ("field", "tracker") else frozenset[str]()
-    if not is_key(step.key, reserved=reserved):
+    reserved = RESERVED if kind in ("field", "tracker") else frozenset[str]()
+    if not is_key(key, reserved=reserved):
         raise Invalid(
             "key",
             _(
                 "“%(key)s” cannot be a key: small letters, digits and single _ between them, a letter first,"
                 " at most 48, and no word that Tracker uses itself.",
-                key=step.key,
+                key=key,
             ),
         )
 
@@ -236,19 +244,32 @@ def _store(change: ChangeSet, step: Step, parents: Parents) -> int:
     )
     after = dict(step.after)
     if step.kind == "field":
-        after = _with_column(change, made, step)
+        after = _with_column(change, FieldDef.from_body(step.after, id=made, key=step.key)).body()
         change.execute(update(table).where(table.c.id == made).values(body=after))
     _note(change, made, replace(step, after=after))
     return made
 
 
-def _with_column(change: ChangeSet, made: int, step: Step) -> dict[str, Any]:
-    """Return the body of a new field with the name of its column or side table."""
-    assert step.after is not None
-    definition = FieldDef.from_body(step.after, id=made, key=step.key)
+def _with_column(change: ChangeSet, definition: FieldDef) -> FieldDef:
+    """Return a new field with the name of its column or side table."""
     field = BoundField(definition, change.workspace.types)
-    column = "" if field.computed else f"{'s' if field.many else 'f'}_{made}"
-    return replace(definition, column=column).body()
+    column = "" if field.computed else f"{'s' if field.many else 'f'}_{definition.id}"
+    return replace(definition, column=column)
+
+
+def reserve(change: ChangeSet, tracker_id: int, definition: FieldDef) -> FieldDef:
+    """Return a new field with the number and the column that it will have.
+
+    It is not there before a step with this number brings it, as one brings back what was taken away; until then
+    its columns can be filled.
+    """
+    table, uid = tables.definition, str(uuid4())
+    row = {"kind": "field", "uid": uid, "parent_id": tracker_id, "key": definition.key, "body": {}}
+    numbers = dict.fromkeys(("created_cs", "changed_cs", "dropped_cs"), change.id)
+    made = change.execute(insert(table).returning(table.c.id), {**row, **numbers}).scalar_one()
+    named = _with_column(change, replace(definition, id=int(made), uid=uid))
+    change.execute(update(table).where(table.c.id == named.id).values(body=named.body()))
+    return named
 
 
 def _refuse_used_key(change: ChangeSet, step: Step, parents: Parents) -> None:

@@ -6,6 +6,7 @@ A bound field answers every trait: a sealed one is neither searchable nor sortab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -309,6 +310,15 @@ class Tracker:
             return self.fields[key]
         except KeyError:
             raise Unknown("field", key, self.fields) from None
+
+    def with_former(self, fields: Sequence[BoundField]) -> Tracker:
+        """Return the tracker with columns in its table that its fields have no more, or not yet."""
+        found = copy(self)
+        for name in ("table", "former_by_column"):
+            vars(found).pop(name, None)
+        known = {each.definition.column for each in (*self.stored, *self.sides, *self.former)}
+        found.former = [*self.former, *(each for each in fields if each.definition.column not in known)]
+        return found
 
     def judge(self, raw: Mapping[str, Any], own: Own = MappingProxyType({})) -> dict[str, Any]:
         """Judge native or JSON values by field key; return them in canonical form.

@@ -30,8 +30,7 @@ MOST_FIELDS = 500  # PostgreSQL ends at 1,600 columns, and dropped ones count
 
 def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
     """Make the tables of `new` from those of `old`, in the transaction of the change set."""
-    if len(new.all_fields) > MOST_FIELDS:
-        raise Refused(_("A tracker has at most %(most)d fields.", most=MOST_FIELDS))
+    _check_number(new)
     there = _columns_ever(change, new.id)
     if old is None and not _has_table(change, new.table_name):
         _create_table(change, new)
@@ -51,20 +50,25 @@ def alter(change: ChangeSet, old: Tracker | None, new: Tracker) -> None:
             change.execute(text(f"DROP INDEX IF EXISTS ix_{field.definition.column}"))
 
 
+def _check_number(tracker: Tracker) -> None:
+    if len(tracker.all_fields) > MOST_FIELDS:
+        raise Refused(_("A tracker has at most %(most)d fields.", most=MOST_FIELDS))
+
+
 def prepare(change: ChangeSet, tracker: Tracker, field: BoundField) -> None:
-    """Make the columns, or the side table, that a field of another type will have, and a table of what is filled.
+    """Make the columns, or the side table, that a field will have.
 
     Its indexes are made too, so that nobody waits for them at the end; but not a unique one, which items may meet
     on their way.
 
     :param tracker: as it will be, with this field.
     """
+    _check_number(tracker)
     if field.many:
         _create_side(change, tracker, field)
     else:
         _add_columns(change, tracker, field, old=None, there=set())
     _note_column(change, tracker, field)
-    create_fill_note(change, filled_name(field))
     column = field.definition.column
     for name, statement in wanted_indexes(change, tracker).items():
         if name in (f"ix_{column}", f"ix_{column}_to"):

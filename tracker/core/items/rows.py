@@ -114,6 +114,37 @@ def names_column(dialect: str, name: str) -> ColumnElement[bool]:
     return literal_column(f"jsonb_exists(sys_revision.diff, '{name}')", Boolean())
 
 
+def values_before(
+    fields: Sequence[BoundField], values: Mapping[str, Any], back: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return an item's values with some of them as they were before.
+
+    :param back: what columns stored, by their names, as revisions keep it.
+    """
+    found = dict(values)
+    for field in fields:
+        if field.many and field.definition.column in back:
+            found[field.key] = side_from_json(field, back[field.definition.column] or []) or None
+        elif not field.many and any(each.name in back for each in field.columns):
+            now = (
+                (None,) * len(field.columns)
+                if values.get(field.key) is None
+                else _stored(field, values[field.key])
+            )
+            stored = [
+                each.storage.from_json(back[each.name]) if each.name in back else held
+                for each, held in zip(field.columns, now, strict=True)
+            ]
+            found[field.key] = field.load(stored)
+    return found
+
+
+def _stored(field: BoundField, value: Any) -> tuple[Any, ...]:
+    if field.sealed:
+        return (value.stored, *(None for _each in field.columns[1:]))
+    return field.dump(value)
+
+
 def _physical(field: BoundField, name: str) -> Any:
     return next(each for each in field.columns if each.name == name)
 

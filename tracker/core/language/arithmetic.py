@@ -11,7 +11,7 @@ from tracker.core.language import elements
 from tracker.core.language.compare import adapted, as_duration
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import Value, common_unit, kind_name, rescaled
+from tracker.core.language.values import Value, alike, common_unit, kind_name, rescaled
 from tracker.fields.base import Kind
 from tracker.fields.times import DURATION
 from tracker.i18n import _
@@ -30,7 +30,8 @@ def plus(left: Value, right: Value) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql + right.sql if bound < LARGEST else elements.Plus(left.sql, right.sql)
-    return _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
+    made = _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
+    return replace(made, like=alike((left, right), added=True))
 
 
 def minus(left: Value, right: Value, scope: Scope) -> Value:
@@ -47,7 +48,8 @@ def minus(left: Value, right: Value, scope: Scope) -> Value:
     left, right = rescaled(left, scale), rescaled(right, scale)
     bound = left.bound + right.bound
     sql = left.sql - right.sql if bound < LARGEST else elements.Minus(left.sql, right.sql)
-    return _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
+    made = _number(sql, left, right, scale=scale, unit=common_unit((left, right)), bound=bound)
+    return replace(made, like=alike((left, right), added=True))
 
 
 def times(left: Value, right: Value) -> Value:
@@ -106,7 +108,8 @@ def negative(value: Value) -> Value:
         raise ExpressionError(_("“-” stands before a number, not before %(kind)s.", kind=kind_name(value)))
     value = value.scalar()
     sql = -value.sql if value.bound < LARGEST else elements.Minus(elements.whole(0), value.sql)
-    return _number(sql, value, scale=value.scale, unit=value.unit, bound=value.bound)
+    made = _number(sql, value, scale=value.scale, unit=value.unit, bound=value.bound)
+    return replace(made, like=alike([value], added=True))
 
 
 def moved(day: Value, count: Value) -> Value:
@@ -167,6 +170,7 @@ def numeric(value: Value, scale: int) -> Value:
             bound=value.bound,
         ),
         spot=value.spot,
+        like=value.like,
     )
 
 
@@ -175,7 +179,7 @@ def cut(how: type[elements.Round | elements.Floor | elements.Ceil], value: Value
     if value.scale == 0:
         return value
     whole = _cut(how, value, value.scale)
-    return _number(whole, value, scale=0, unit=value.unit, bound=value.bound)
+    return replace(_number(whole, value, scale=0, unit=value.unit, bound=value.bound), like=value.like)
 
 
 def _cut(

@@ -66,13 +66,13 @@ def tracker_with(field: BoundField, trackers: Trackers) -> Tracker | None:
 
 
 def settle_kinds(trackers: Trackers) -> None:
-    """Tell every computed field what it gives: `kind` on the field, `scale` and `unit` on its type."""
+    """Tell every computed field what it gives: `kind` on the field, `scale`, `unit` and `like` on its type."""
     for tracker in trackers.by_key.values():
         for field in tracker.fields.values():
             found = computed_kind(field, trackers) if field.computed and not field.many else None
             if found is not None:
                 field.kind = found.kind
-                vars(field.type).update(kind=found.kind, scale=found.scale, unit=found.unit)
+                vars(field.type).update(kind=found.kind, scale=found.scale, unit=found.unit, like=found.like)
 
 
 def dependencies(trackers: Trackers) -> Mapping[tuple[str, str], frozenset[tuple[str, str]]]:

@@ -210,6 +210,18 @@ class Concat(_Text):
     """Texts put together, empty ones left out; NULL when all are empty."""
 
 
+class Filled(_Text):
+    """A text; NULL when it is empty."""
+
+
+class Join(_Text):
+    """Texts with the first argument between them, empty ones left out; NULL when all are empty."""
+
+
+class TextPart(_Text):
+    """A part of a text, without outer spaces; NULL where there is none. Arguments: text, separator, number from 1."""
+
+
 class Length(_Element):
     """How many characters a text has."""
 
@@ -271,6 +283,15 @@ for _cls, _name in ((Lower, "lower"), (Upper, "upper")):
 _written(Trim, sqlite=_form("nullif(trim({0}), '')"), postgresql=_form("nullif(btrim({0}), '')"))
 _written(Length, sqlite=_form("length({0})"), postgresql=_form("CAST(char_length({0}) AS BIGINT)"))
 _written(Position, sqlite=_form("instr({0}, {1})"), postgresql=_form("strpos({0}, {1})"))
+
+
+_written(
+    TextPart,
+    sqlite=_form("tracker_text_part({0}, {1}, {2})"),
+    postgresql=_form("nullif(btrim(split_part({0}, {1}, {2})), '')"),
+)
+_written(Filled, sqlite=_form("nullif({0}, '')"), postgresql=_form("nullif({0}, '')"))
+_written(Join, sqlite=_form("tracker_join({all})"), postgresql=_form("nullif(concat_ws({all}), '')"))
 
 
 @compiles(Concat, "sqlite")

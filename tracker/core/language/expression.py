@@ -22,6 +22,7 @@ from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope, SystemScope, is_passing, late_names
 from tracker.core.language.values import Form, Value
 from tracker.fields.base import Kind
+from tracker.fields.numbers import Number
 from tracker.fields.times import DURATION, TimeOfDay, rounded
 from tracker.i18n import _
 
@@ -45,6 +46,7 @@ class Typed:
     depends_on: frozenset[tuple[str, str]] = frozenset()
     late: frozenset[str] = frozenset()
     target: str = ""  # of a link: item:<tracker>, user, group, file
+    like: Number | None = None  # the type as whose values a number is shown
     passing: bool = False  # holds a blind index or late values that were filled in: good for once
 
     def value(self, raw: Any) -> Any:
@@ -124,6 +126,7 @@ def typed(value: Value, shared: Shared) -> Typed:
         frozenset(shared.reads),
         late_names(value.sql),
         value.target,
+        value.like,
         is_passing(value.sql),
     )
 

@@ -35,6 +35,7 @@ class Function:
 
 
 FUNCTIONS: dict[str, Function] = {}
+MOST_PARTS = 100
 
 
 def function(form: str, about: str, *, group: str) -> Callable[[Build], Build]:
@@ -100,6 +101,44 @@ def _length(call: Call) -> Value:
 def _concat(call: Call) -> Value:
     values = [call.text(index) for index in range(len(call))]
     return _made_of(Kind.TEXT, elements.Concat(*(each.sql for each in values)), *values)
+
+
+def _quoted(call: Call, index: int) -> Value:
+    """Return an argument that must be a text in quotes."""
+    value = call.value(index)
+    if not isinstance(value.literal, str):
+        raise ExpressionError(
+            _("%(name)s() needs a text in quotes here.", name=call.name), offset=position(call.nodes[index])
+        )
+    return value
+
+
+@function(
+    "join(separator, text, ...)",
+    "The texts with the separator between them; empty ones are left out: `join(', ', street, town)`.",
+    group=_TEXTS,
+)
+def _join(call: Call) -> Value:
+    separator, values = _quoted(call, 0), [call.text(index) for index in range(1, len(call))]
+    texts = (elements.Filled(each.sql) for each in values)
+    return _made_of(Kind.TEXT, elements.Join(separator.sql, *texts), *values)
+
+
+@function(
+    "part(text, separator, number)",
+    "A part of the text, counted from 1, without outer spaces; empty where there is none: `part(name, ' ', 1)`.",
+    group=_TEXTS,
+)
+def _text_part(call: Call) -> Value:
+    value, separator, number = call.text(0), _quoted(call, 1), call.constant(2)
+    if not separator.literal:
+        raise ExpressionError(_("part() needs a text that is not empty."), offset=position(call.nodes[1]))
+    if number not in range(1, MOST_PARTS + 1):
+        raise ExpressionError(
+            _("part() counts from 1 to %(most)d.", most=MOST_PARTS), offset=position(call.nodes[2])
+        )
+    place = elements.whole(int(str(number)))
+    return _made_of(Kind.TEXT, elements.TextPart(value.sql, separator.sql, place), value)
 
 
 @function("key(choice)", "The key of a choice, as a text.", group=_TEXTS)

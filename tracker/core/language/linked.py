@@ -22,7 +22,7 @@ from tracker.core.language.places import (
 )
 from tracker.core.language.refusal import ExpressionError, UnknownName
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import Form, Step, Value, kind_name, wrapped
+from tracker.core.language.values import Form, Step, Value, alike, kind_name, wrapped
 from tracker.core.language.walking import Walker
 from tracker.fields.base import Kind
 from tracker.i18n import _
@@ -179,7 +179,8 @@ def total(source: Source, value: Value, condition: ColumnElement[bool]) -> Value
     value = value.scalar()
     how = elements.PlainSum if hasattr(value.sql, "table") else elements.Sum
     sql = source.figure(func.coalesce(how(value.sql), elements.whole(0)), condition)
-    return _never_null(Value(sql, Kind.NUMBER, scale=value.scale, unit=value.unit, steps=source.many.steps))
+    made = Value(sql, Kind.NUMBER, scale=value.scale, unit=value.unit, like=alike([value], added=True))
+    return _never_null(replace(made, steps=source.many.steps))
 
 
 def average(source: Source, value: Value, condition: ColumnElement[bool]) -> Value:
@@ -189,7 +190,7 @@ def average(source: Source, value: Value, condition: ColumnElement[bool]) -> Val
     scale = max(QUOTIENT, value.scale)
     factor = elements.whole(10 ** (scale - value.scale))
     sql = source.figure(elements.Average(value.sql, factor), condition)
-    return Value(sql, Kind.NUMBER, scale=scale, unit=value.unit, steps=source.many.steps)
+    return Value(sql, Kind.NUMBER, scale=scale, unit=value.unit, like=value.like, steps=source.many.steps)
 
 
 def extreme(

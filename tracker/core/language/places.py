@@ -14,6 +14,7 @@ from tracker.core.design.bound import BoundField, Physical, Tracker
 from tracker.core.language.scope import Scope
 from tracker.core.language.values import Form, Step, Value
 from tracker.fields.base import Kind
+from tracker.fields.numbers import Number
 from tracker.fields.storage import Storage
 
 SYSTEM_NAMES = ("id", "created_at", "updated_at", "created_by", "updated_by", "owner", "group")
@@ -96,6 +97,7 @@ def stored_value(each: BoundField, columns: Any, spot: int | None) -> Value:
         scale=int(getattr(each.type, "scale", None) or 0),
         unit=str(getattr(each.type, "unit", "") or ""),
         folded=columns[compared.name] if compared.part.folded else None,
+        like=each.type if isinstance(each.type, Number) else None,
         field=each,
         target=target_of(each),
         bound=10**18 if getattr(each.type, "scale", None) is not None else _ROOM,

@@ -12,7 +12,7 @@ from sqlalchemy.types import NullType
 from tracker.core.language.compare import adapted
 from tracker.core.language.refusal import ExpressionError
 from tracker.core.language.scope import Scope
-from tracker.core.language.values import NOTHING, Value, common_unit, kind_name, rescaled
+from tracker.core.language.values import NOTHING, Value, alike, common_unit, kind_name, rescaled
 from tracker.fields.base import Kind
 from tracker.i18n import _
 
@@ -50,6 +50,7 @@ def unified(values: Sequence[Value], scope: Scope) -> list[Value]:
         kind=leading.kind,
         scale=scale,
         unit=unit,
+        like=alike(fitting),
         target=leading.target,
         folded=None,
         literal=NOTHING,

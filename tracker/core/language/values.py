@@ -15,6 +15,7 @@ from tracker.core.language import elements
 from tracker.core.language.refusal import ExpressionError
 from tracker.fields.base import Kind
 from tracker.fields.folding import fold
+from tracker.fields.numbers import Number
 from tracker.fields.storage import PlainText, Storage
 from tracker.fields.times import DURATION
 from tracker.i18n import Message, _
@@ -71,6 +72,7 @@ class Value:
     unit: str = ""  # what a number counts: a currency, or `duration`, whose numbers are seconds
     folded: ColumnElement[Any] | None = None  # a column that holds the folded text
     literal: Any = NOTHING
+    like: Number | None = None  # the type as whose values a number is shown
     field: BoundField | None = None  # whose type judges what it is compared with
     part: str = ""  # the part of `field`
     target: str = ""  # of a link: item:<tracker>, user, group, file
@@ -192,6 +194,17 @@ def rescaled(value: Value, scale: int) -> Value:
     plain = bound < LARGEST
     sql = value.sql * elements.whole(factor) if plain else elements.Times(value.sql, elements.whole(factor))
     return replace(value, sql=sql, folded=None, scale=scale, bound=min(bound, LARGEST), field=None)
+
+
+def alike(values: Iterable[Value], *, added: bool = False) -> Number | None:
+    """Return the type as whose values a result is shown, where all that it is made of are of that type.
+
+    :param added: whether they are added up: a sum of ratings is no rating.
+    """
+    found = [each.like for each in values if not each.is_literal]
+    if not found or any(each is None or each.name != getattr(found[0], "name", "") for each in found):
+        return None
+    return None if added and found[0] is not None and not found[0].adds else found[0]
 
 
 def common_unit(values: Iterable[Value]) -> str:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from tracker.core.access.rights import require_admin, rights
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
-from tracker.core.conversion.place import open_retypings
-from tracker.core.conversion.retyping import Ahead, Retyped, design_then, next_column
+from tracker.core.conversion.place import SEALING as KEY
+from tracker.core.conversion.place import refuse_busy
+from tracker.core.conversion.retyping import Ahead, Retyped, design_then, next_column, with_field
 from tracker.core.design.bound import BoundField
 from tracker.core.design.definitions import FieldDef
 from tracker.core.design.store import tracker as tracker_of
@@ -20,7 +21,6 @@ from tracker.core.design.store import trackers
 from tracker.errors import Forbidden, Refused, Unknown
 from tracker.i18n import _
 
-KEY = "sealing"  # in the place of a change set
 FILLING, CLEANING, SCRUBBING = "filling", "cleaning", "scrubbing"
 CHANGED = ("encrypted", "search", "column", "indexed", "unique")  # of a definition
 
@@ -55,17 +55,9 @@ def checked(reading: Reading, asked: Asked) -> Ahead:
     definition = replace(
         definition, column=next_column(reading, BoundField(definition, reading.workspace.types))
     )
-    for number, field_id in (*open_switches(reading), *open_retypings(reading)):
-        if field_id == old.id:
-            raise Refused(
-                _(
-                    "%(label)s is being changed already, in change set %(number)d; let that go on, or stop it.",
-                    label=old.label,
-                    number=number,
-                )
-            )
+    refuse_busy(reading, [old])
     new = BoundField(definition, reading.workspace.types)
-    return Ahead(tracker, old, new, design_then(reading, tracker, definition))
+    return Ahead(tracker, old, new, design_then(reading, with_field(tracker, definition)))
 
 
 def _check(reading: Reading, old: BoundField, asked: Asked) -> None:
@@ -167,13 +159,6 @@ def open_place(reading: Reading, number: int) -> Place:
         row.place["done"],
         noted,
     )
-
-
-def open_switches(reading: Reading) -> list[tuple[int, int]]:
-    """Return the numbers of open switches, each with the number of its field."""
-    table = tables.change_set
-    rows = reading.execute(select(table.c.id, table.c.place).where(table.c.state == "open"))
-    return [(row.id, row.place[KEY]["field"]) for row in rows if KEY in (row.place or {})]
 
 
 def is_switch(reading: Reading, number: int) -> bool:

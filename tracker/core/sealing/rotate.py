@@ -20,12 +20,12 @@ from tracker.core.base import tables
 from tracker.core.base.actor import Actor
 from tracker.core.base.transaction import ChangeSet, Door, Reading
 from tracker.core.base.workspace import Workspace
+from tracker.core.conversion.place import open_switches
 from tracker.core.design.bound import BoundField
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
 from tracker.core.items.batches import AT_ONCE
 from tracker.core.sealing import stored
-from tracker.core.sealing.asked import open_switches
 from tracker.core.sealing.stored import InDiff, InRow, Place
 from tracker.core.vault import form
 from tracker.core.vault.ring import ring

@@ -22,7 +22,7 @@ from tracker.core.base.scrub import scrub
 from tracker.core.base.transaction import ChangeSet, Door
 from tracker.core.base.workspace import Workspace
 from tracker.core.conversion import rows
-from tracker.core.conversion.place import swapped
+from tracker.core.conversion.place import adopt_copies, swapped
 from tracker.core.conversion.retyping import Retyped
 from tracker.core.design import ddl
 from tracker.core.design.apply import apply_plan
@@ -77,7 +77,10 @@ def begin(workspace: Workspace, actor: Actor, asked: Asked, *, door: Door) -> in
     reason = f"{asked.tracker}.{asked.field}: {told}"
     with workspace.change(actor, door=door, kind="design", designing=True, reason=reason) as change:
         field = checked(change, asked)
+        if asked.seal:
+            adopt_copies(change, field.old)
         ddl.prepare(change, field.then, field.new)
+        ddl.create_fill_note(change, ddl.filled_name(field.new))
         Place(asked, field.old.id, field.old.definition.body(), field.new.definition.body()).save(change)
         _note(change, "seal_field" if asked.seal else "unseal_field", field)
         return change.id
@@ -256,7 +259,7 @@ def _put(change: ChangeSet, field: Retyped, items: Sequence[Item]) -> None:
     if not items:
         return
     if not field.new.sealed:
-        rows.put(change, field.tracker, field.new, _opened(change, field, items))
+        rows.put(change, field.tracker, {field.new: _opened(change, field, items)})
         return
     key, new = field.old.key, field.new
     filled = [(each, new.type.text(each.values[key])) for each in items if each.values.get(key) is not None]
@@ -266,10 +269,8 @@ def _put(change: ChangeSet, field: Retyped, items: Sequence[Item]) -> None:
     )
     stored = [sealed, blind_many(change, new, texts)] if new.blind and texts else [sealed]
     held = {each.id: parts for (each, _plain), parts in zip(filled, zip(*stored, strict=True), strict=True)}
-    definition, types = new.definition, change.workspace.types
-    rows.put(
-        change, field.tracker, _AsStored(definition, types), {each.id: held.get(each.id) for each in items}
-    )
+    stored_as = _AsStored(new.definition, change.workspace.types)
+    rows.put(change, field.tracker, {stored_as: {each.id: held.get(each.id) for each in items}})
 
 
 def _opened(change: ChangeSet, field: Retyped, items: Sequence[Item]) -> dict[int, Any]:

@@ -168,7 +168,7 @@ class _Column:
             Kind.DATETIME,
             Kind.TIME,
         )
-        self._share = field.type.name == "percent"
+        self._share = is_share(field)
         self._code = _number_format(field)
 
     def cells(self, items: Sequence[Item]) -> list[tuple[Any, str]]:
@@ -213,12 +213,17 @@ class _Column:
         return serial_of(local.date(), seconds), self._moment
 
 
+def is_share(field: BoundField) -> bool:
+    """Say whether numbers of a field are percent, or were computed from such."""
+    return (getattr(field.type, "like", None) or field.type).name == "percent"
+
+
 def _number_format(field: BoundField) -> str:
     """Return how a number is shown: its decimals, and the currency of an amount."""
     places = getattr(field.type, "scale", 0)
     unit = field.type.unit
     decimals = f"0.{'0' * places}" if places else "0"
-    if field.type.name == "percent":
+    if is_share(field):
         return f"{decimals}%"
     if unit and unit != DURATION:
         return f"#,##{decimals} [${unit}]"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tracker.core.access.rights import rights, visible_trackers
@@ -21,12 +21,16 @@ from tracker.core.changes.history import (
     touched_counts,
 )
 from tracker.core.changes.undo import Undone
+from tracker.core.conversion.place import state_of
+from tracker.core.conversion.report import report
 from tracker.core.design.store import trackers
+from tracker.core.transfer.reported import reported_csv
 from tracker.errors import Refused, TrackerError, Unknown
 from tracker.i18n import Message, _
 from tracker.web import identity
 from tracker.web.asking import close, reading
 from tracker.web.changes.sentences import DOORS, WOULD, counted_parts, line, lines, may_take_back
+from tracker.web.downloads import attachment
 from tracker.web.ids import id_of
 from tracker.web.items.past import told
 from tracker.web.toasts import toast
@@ -76,6 +80,25 @@ def try_one(change_set_id: int) -> ResponseReturnValue:
     return _page(change_set_id, trying=True)
 
 
+@bp.get("/<int:change_set_id>/left.csv")
+def left(change_set_id: int) -> ResponseReturnValue:
+    """Send what a change of type, a split or a join emptied or lost, as CSV."""
+    report(reading(), change_set_id)  # refuses, while there is still a page to say so
+    workspace, actor = g.workspace, g.actor
+
+    def lines_of() -> Iterator[str]:
+        with workspace.read(actor) as here:
+            yield from reported_csv(report(here, change_set_id))
+
+    headers = {**attachment(f"change-{change_set_id}.csv"), "Content-Type": "text/csv; charset=utf-8"}
+    return Response(lines_of(), headers=headers)
+
+
+def _has_report(here: Reading, change_set_id: int) -> bool:
+    state = state_of(here, change_set_id) if rights(here).admin else None
+    return state is not None and state.ended and not state.stopped
+
+
 def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
     here = reading()
     info = open_change_set(here, change_set_id)
@@ -97,6 +120,7 @@ def _page(change_set_id: int, *, trying: bool) -> ResponseReturnValue:
         "size": size,
         "doors": DOORS,
         "problem": problem,
+        "reported": _has_report(here, change_set_id),
     }
     facts["most"] = _parts(here, {key: _back_from(each) for key, each in counts.items()})
     back = change_set_infos(here, [info.undone_by]).get(info.undone_by or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,7 @@ from tracker.fields.base import FieldType, Kind, TextDialect
 from tracker.fields.choices import Choice, Choices
 from tracker.fields.conversion import Fit, Ways, convertible
 from tracker.fields.numbers import Number
+from tracker.fields.text import Paragraph
 from tracker.i18n import _
 from tracker.web.design import bp
 from tracker.web.design.fields import ORDER
@@ -32,7 +34,13 @@ from tracker.web.toasts import toast
 
 AT_ONCE = 20_000  # items; more are left to the worker
 DATES = (("iso", "2026-11-24"), ("dmy", "24.11.2026"), ("mdy", "11/24/2026"), ("ymd", "2026/11/24"))
-FITS = ((Fit.FINE, "fit"), (Fit.LOSSY, "lose something"), (Fit.EMPTIED, "do not fit and are emptied"))
+FITS = (
+    (Fit.FINE, "fit"),
+    (Fit.MANY, "have more parts than fields; the last takes the rest"),
+    (Fit.FEW, "have too few parts"),
+    (Fit.LOSSY, "lose something"),
+    (Fit.EMPTIED, "do not fit and are emptied"),
+)
 
 
 class Draft:
@@ -61,14 +69,8 @@ class Draft:
         :raises Invalid: the factor is no number.
         """
         form = request.form
-        dates = form.get("dates", "iso")
-        dialect = TextDialect(
-            dates if dates in dict(DATES) else "iso",
-            "," if form.get("decimal") == "," else ".",
-            zone=self.zone,
-        )
         ways = Ways(
-            dialect=dialect,
+            dialect=dialect_sent(self.zone),
             factor=_factor(form.get("factor", "")),
             rounding=bool(form.get("rounding")),
             cutting=bool(form.get("cutting")),
@@ -76,6 +78,18 @@ class Draft:
         return Retyping(
             tracker, self.field.key, self.cls.name, self.options.options, ways, bool(form.get("make"))
         )
+
+
+def dialect_sent(zone: str) -> TextDialect:
+    """Return how texts write days and numbers, as the form says it."""
+    dates = request.form.get("dates", "iso")
+    decimal = "," if request.form.get("decimal") == "," else "."
+    return TextDialect(dates if dates in dict(DATES) else "iso", decimal, zone=zone)
+
+
+def is_long(reading: Reading, tracker: str) -> bool:
+    """Say whether a tracker has so many items that a change of its fields is left to the worker."""
+    return count(reading, Query(tracker, columns=()), cap=AT_ONCE).more
 
 
 def _factor(text: str) -> Decimal | None:
@@ -120,15 +134,19 @@ def change_type(key: str, name: str) -> ResponseReturnValue:
 @bp.get("/<key>/fields/<name>/type/<int:number>")
 def show_change(key: str, name: str, number: int) -> ResponseReturnValue:
     """Show how far a change of type is that the worker does."""
-    reading, field = _field(key, name)
+    reading, _design = opened()
+    tracker = trackers(reading).get(key)
+    field = tracker.all_fields.get(name)  # one that was split may be retired at the end
     state = state_of(reading, number)
-    if state is None or state.field_id != field.id:
-        raise NotFound("change of a type", number)
+    if field is None or state is None or state.field_id != field.id:
+        raise NotFound("change of a field", number)
     if state.ended and not state.stopped:
+        if state.made:
+            toast(made_words(state.made), undo=number)
+            return redirect(url_for("design.show", key=key, _anchor="fields"), 303)
         toast(_("“%(label)s” has its new type.", label=field.label), undo=number)
         return redirect(url_for("design.edit_field", key=key, name=name), 303)
     total = count(reading, Query(key, columns=()), cap=None).n
-    tracker = trackers(reading).get(key)
     return render_template(
         "design/converting.html", tracker=tracker, field=field, state=state, number=number, total=total
     )
@@ -146,13 +164,25 @@ def stop_change(key: str, name: str, number: int) -> ResponseReturnValue:
 # -- pieces -----------------------------------------------------------------------------------
 
 
+def made_words(labels: Sequence[str]) -> str:
+    """Say that new fields are there, and filled."""
+    if len(labels) == 1:
+        return str(_("“%(label)s” is there, and filled.", label=labels[0]))
+    return str(_("%(labels)s are there, and filled.", labels=", ".join(f"“{each}”" for each in labels)))
+
+
+def can_be_parts(field: BoundField) -> bool:
+    """Say whether the texts of a field can be split or joined."""
+    return not field.sealed and convertible(field.type, Paragraph)
+
+
 def _field(key: str, name: str) -> tuple[Reading, BoundField]:
     reading, _design = opened()
     return reading, trackers(reading).get(key).field(name)
 
 
 def _changed(reading: Reading, key: str, field: BoundField, asked: Retyping) -> ResponseReturnValue:
-    if count(reading, Query(key, columns=()), cap=AT_ONCE).more:
+    if is_long(reading, key):
         number = run.begin(g.workspace, g.actor, asked, door="web", as_job=True)
         return redirect(url_for("design.show_change", key=key, name=field.key, number=number), 303)
     number = run.retype(g.workspace, g.actor, asked, door="web")
@@ -170,7 +200,9 @@ def _gallery(reading: Reading, key: str, field: BoundField) -> ResponseReturnVal
     types.sort(key=lambda cls: (rank.get(cls.group, len(ORDER)), cls.group))
     groups = [(heading, list(members)) for heading, members in groupby(types, key=lambda cls: cls.group)]
     tracker = trackers(reading).get(key)
-    return render_template("design/convert_to.html", tracker=tracker, field=field, groups=groups)
+    return render_template(
+        "design/convert_to.html", tracker=tracker, field=field, groups=groups, parts=can_be_parts(field)
+    )
 
 
 def _page(key: str, draft: Draft, *, seen: Preview | None = None, status: int = 200) -> ResponseReturnValue:
@@ -186,5 +218,6 @@ def _page(key: str, draft: Draft, *, seen: Preview | None = None, status: int = 
         seen=seen,
         fits=FITS,
         form=request.form,
+        doing=_("Change the type"),
     )
     return page, status

@@ -20,12 +20,12 @@ from tracker.errors import Misconfigured, Refused, TrackerError
 from tracker.fields.keys import key_for
 from tracker.i18n import _
 from tracker.web.assets import icon
-from tracker.web.design import bp, converting, fields
+from tracker.web.design import bp, converting, fields, reshaping
 from tracker.web.design.saving import opened, save_design, version_text
 from tracker.web.forms.typed import line, lines, title_fault
 from tracker.web.toasts import toast
 
-__all__ = ["bp", "converting", "fields"]
+__all__ = ["bp", "converting", "fields", "reshaping"]
 
 ICONS = (
     "table users user building building-community buildings home home-heart id-badge briefcase calendar calendar-event"
