@@ -13,10 +13,12 @@ def addresses(app, method):
     """Yield (endpoint, address) of every route that answers `method`, with something in each of its places."""
     for rule in app.url_map.iter_rules():
         if method in rule.methods:
-            yield (
-                rule.endpoint,
-                re.sub(r"<(?:(\w+)[^:>]*:)?(\w+)>", lambda m: "1" if m[1] == "int" else "person", rule.rule),
-            )
+            yield rule.endpoint, re.sub(r"<(?:(\w+)(?:\((\w+)[^)]*\))?:)?\w+>", _something, rule.rule)
+
+
+def _something(place):
+    """Return what may stand in a place of an address: a number, the first of several words, or a name."""
+    return {"int": "1", "any": place[2]}.get(place[1], "person")
 
 
 def test_every_page_leads_nobody_to_sign_in_but_the_public_ones(app, nobody):
