@@ -12,6 +12,7 @@ from test_leaks import stored
 from web_ground import add_person, sign_in
 
 from tracker.app import create_app
+from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.changes.undo import undo
 from tracker.core.checking.run import check
@@ -24,6 +25,7 @@ from tracker.core.sealing import rotate
 from tracker.core.sealing.asked import Asked
 from tracker.core.sealing.counts import held
 from tracker.core.sealing.switch import switch
+from tracker.core.transfer.export import exported_fields
 from tracker.core.vault.stream import PIECE, new_key, open_stream, seal_stream
 from tracker.errors import Forbidden, Invalid, NotFound, Refused, Sealed
 from tracker.settings import Settings
@@ -154,6 +156,14 @@ def test_new_keys_reach_files_and_what_was_changed_does_not_open(office: Ground)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(Sealed, match="cut, or moved"):
         opened(office, other, "scan")
+
+
+def test_no_export_holds_a_sealed_file(office: Ground):
+    put(office, None, "scan", b"x")
+    with office.workspace.read(SYSTEM) as reading:
+        assert [each.key for each in exported_fields(reading, Query("paper"))] == ["title", "plain"]
+        with pytest.raises(Forbidden):
+            exported_fields(reading, Query("paper", columns=("scan",)))
 
 
 def test_a_file_field_is_encrypted_from_its_beginning_or_not_at_all(office: Ground):

@@ -32,7 +32,7 @@ Texts = Sequence[str]
 
 
 def exported_fields(reading: Reading, query: Query) -> list[BoundField]:
-    """Return the fields whose values an export holds: those that may be read, sealed and masked ones never.
+    """Return the fields whose values an export holds: those that may be read, and none that is sealed or masked.
 
     :raises Unknown: a named field is not there for the actor.
     :raises Forbidden: a named field is sealed or masked, or the tracker is not to be exported.
@@ -41,7 +41,11 @@ def exported_fields(reading: Reading, query: Query) -> list[BoundField]:
     require(reading, "export", tracker)
     mine = rights(reading)
     seen = {each.key: each for each in shown(reading, tracker)}
-    good = {key: each for key, each in seen.items() if not each.sealed and mine.level(each) >= READ}
+    good = {
+        key: each
+        for key, each in seen.items()
+        if not (each.sealed or each.enclosed) and mine.level(each) >= READ
+    }
     if query.columns is None:
         return [each for each in good.values() if each.definition.type != "back_links"]
     for key in query.columns:

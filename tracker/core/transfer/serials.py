@@ -104,6 +104,8 @@ def _finite(text: str) -> float:
 @lru_cache(maxsize=20_000)
 def _temporal(text: str, shape: Shape, *, since_1904: bool) -> Typed:
     serial = _finite(text)
+    if abs(serial) > _LAST + 1:  # before it is multiplied: a float has an end
+        raise _no_day(text)
     if shape.elapsed:
         seconds = round(abs(serial) * DAY_S)
         return Typed(
@@ -134,7 +136,11 @@ def _day(days: int, text: str, *, since_1904: bool) -> date:
         return date(1899, 12, 30) + timedelta(days)
     elif 0 < days < 60:
         return date(1899, 12, 31) + timedelta(days)
-    raise Invalid(
+    raise _no_day(text)
+
+
+def _no_day(text: str) -> Invalid:
+    return Invalid(
         "date", _("%(text)s is formatted as a day, and spreadsheets have no such day.", text=text[:40])
     )
 

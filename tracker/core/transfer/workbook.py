@@ -7,6 +7,7 @@ twenty megabytes, or one that defines itself by another. Sizes are counted as th
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -99,8 +100,8 @@ def opened_book(path: Path) -> Iterator[Book]:
     except Unreadable as error:  # by a part that does not know whose it is
         raise error if path.name in str(error) else _unreadable(path, error.message) from error
     except (
-        zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, expat.ExpatError, NotImplementedError,
-        RuntimeError, UnicodeError, ValueError,
+        zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, IndexError, expat.ExpatError,
+        NotImplementedError, RuntimeError, UnicodeError, ValueError,
     ) as error:  # fmt: skip
         raise _unreadable(
             path,

@@ -86,13 +86,17 @@ def _query(name: str) -> Query:
 
 
 def _columns(here: Reading, state: State) -> list[str]:
-    """Return the columns of the list, its name first; sealed and masked ones never leave the house."""
+    """Return the columns of the list, its name first; sealed ones (files too) and masked ones never leave the house."""
     mine = rights(here)
     fields: list[BoundField] = [
         *name_fields(here, state.tracker),
         *(each.field for each in chosen_columns(here, state.tracker, state.columns)),
     ]
-    return list(dict.fromkeys(each.key for each in fields if not each.sealed and mine.level(each) >= READ))
+    return list(
+        dict.fromkeys(
+            each.key for each in fields if not (each.sealed or each.enclosed) and mine.level(each) >= READ
+        )
+    )
 
 
 def _streamed(export: Callable[[Reading], Iterator[str]]) -> Iterator[str]:
