@@ -13,17 +13,18 @@ Who = Literal["system", "ada"]  # Ada views her own and what is paid, and change
 
 @dataclass
 class Held:
-    """An item: its values, whose it is, and by which change set it lies in the trash."""
+    """An item: its values, whose it is, by which change set it lies in the trash, and whether it is locked."""
 
     values: dict[str, Any]
     owner: Who = "system"
     trashed_by: int | None = None
     erased: bool = False
+    locked: bool = False
 
 
 @dataclass
 class Deed:
-    """What one change set did."""
+    """What one change set did; values by the names of their columns."""
 
     changed: dict[int, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
     made: set[int] = field(default_factory=set)  # created or restored
@@ -37,6 +38,11 @@ class Model:
         self.items: dict[int, Held] = {}
         self.deeds: dict[int, Deed] = {}
         self.undoes: dict[int, int] = {}
+        self.types: dict[str, int] = {}  # how often the type of a field changed
+
+    def column(self, key: str) -> str:
+        """Return the name of the column that a field has now; with its type it gets another."""
+        return f"{key} {self.types.get(key, 0)}"
 
     def copy(self) -> dict[int, Held]:
         """Return the items as they are now."""
@@ -53,8 +59,12 @@ class Model:
         )
 
     def owns(self, who: Who, item_id: int) -> bool:
-        """Say whether `who` may change and trash an item that is not in the trash."""
+        """Say whether `who` may change and trash an item that is not in the trash, if it is not locked."""
         return who in ("system", self.items[item_id].owner)
+
+    def writes(self, who: Who, item_id: int) -> bool:
+        """Say whether `who` can change and trash an item now."""
+        return self.owns(who, item_id) and not self.items[item_id].locked
 
     def holder(self, code: str | None) -> int | None:
         """Return the live item that has a unique code, however it is written."""
@@ -89,7 +99,8 @@ class Model:
     def change(self, cs: int, item_id: int, values: Values) -> None:
         """Note what differs."""
         if diff := self.difference(item_id, values):
-            self.deeds.setdefault(cs, Deed()).changed[item_id] = diff
+            held = {self.column(key): pair for key, pair in diff.items()}
+            self.deeds.setdefault(cs, Deed()).changed[item_id] = held
             self.items[item_id].values.update(values)
 
     def difference(self, item_id: int, values: Values) -> dict[str, tuple[Any, Any]]:
@@ -102,6 +113,10 @@ class Model:
         for item_id in ids:
             self.items[item_id].trashed_by = cs
             self.deeds.setdefault(cs, Deed()).gone.add(item_id)
+
+    def retype(self, key: str) -> None:
+        """Note that a field has another type: what was done to its former column can be undone no more."""
+        self.types[key] = self.types.get(key, 0) + 1
 
     def waiting(self) -> list[int]:
         """Return the items in the trash."""
@@ -133,10 +148,11 @@ class Model:
         for item_id, diff in deed.changed.items():
             if back := self._back(item_id, diff):
                 mine.changed[item_id] = back
-                self.items[item_id].values.update({key: old for key, (_new, old) in back.items()})
+                values = {column.split()[0]: old for column, (_new, old) in back.items()}
+                self.items[item_id].values.update(values)
         for item_id in deed.made:
             held = self.items[item_id]
-            if held.trashed_by is None and not self._differs_since(cs, item_id):
+            if held.trashed_by is None and not held.locked and not self._differs_since(cs, item_id):
                 held.trashed_by = undone_by or 0
                 mine.gone.add(item_id)
         if undone_by is None:
@@ -147,12 +163,15 @@ class Model:
 
     def _back(self, item_id: int, diff: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
         held = self.items[item_id]
-        if held.trashed_by is not None:
+        if held.trashed_by is not None or held.locked:
             return {}
         return {
-            key: (new, old)
-            for key, (old, new) in diff.items()
-            if held.values.get(key) == new and not (key == "code" and self.is_taken(old, item_id))
+            column: (new, old)
+            for column, (old, new) in diff.items()
+            for key in [column.split()[0]]
+            if column == self.column(key)
+            and held.values.get(key) == new
+            and not (key == "code" and self.is_taken(old, item_id))
         }
 
     def _differs_since(self, cs: int, item_id: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
-from ground import SYSTEM, Ground, field, group, guard, tracker_def
+from ground import SYSTEM, Ground, field, guard
 from history_model import Held, Model, filled, folded
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from profile_ground import Profiles
 from sqlalchemy import select, text
 
 from tracker.app import open_workspace
@@ -31,18 +32,22 @@ from tracker.core.ask.search import documents, searched_fields
 from tracker.core.base import tables
 from tracker.core.changes.history import as_of
 from tracker.core.changes.undo import undo
+from tracker.core.conversion.retyping import Retyping
+from tracker.core.conversion.run import retype
 from tracker.core.design.marks import as_system
 from tracker.core.design.words import key_of
 from tracker.core.items.bulk import change_items
 from tracker.core.items.erase import erase_items
 from tracker.core.items.judge import Refusals
+from tracker.core.items.lock import lock_items, unlock_items
 from tracker.core.items.trash import restore_items, trash_items
 from tracker.core.items.write import Batch, change_item, create_items
+from tracker.core.sealing.rotate import rotate
 from tracker.core.transfer.mapping import MODES, FileMap, To
 from tracker.core.transfer.report import KeptRejects
 from tracker.core.transfer.run import Import, run_import
 from tracker.core.vault.seal import vault
-from tracker.errors import Forbidden, Invalid, NotFound
+from tracker.errors import Forbidden, Invalid, Locked, NotFound
 from tracker.settings import Settings
 
 NAMES = st.sampled_from([None, "Anna", "Ärzte", "anna", "Żółw x"])
@@ -54,6 +59,7 @@ VALUES = st.fixed_dictionaries(
     {},
     optional={
         "name": NAMES,
+        "note": st.sampled_from([None, "Zebra", "zebra two"]),
         "born": BORN,
         "dues": DUES,
         "paid": PAID,
@@ -70,18 +76,29 @@ ROWS = st.lists(
     unique_by=lambda row: folded(row["code"]),
 )
 WHO = st.sampled_from(["system", "system", "ada"])
-FIELDS = (
-    field("name"),
-    field("born", "date"),
-    field("dues", "money"),
-    field("paid", "yes_no"),
-    field("seen", "moment"),
-    field("tags", "tags"),
-    field("secret", "line", encrypted=True),
-    field("code", unique=True),
-)
-ADA = {"view": ("own", "where:paid"), "change": "own", "trash": "own"}
-ADA |= dict.fromkeys(("create", "bulk", "import"), "all")
+PROFILE = """
+profile: {key}
+title: Life
+version: 1.{version}.0
+groups:
+  {staff}: {{title: Staff}}
+trackers:
+  {key}:
+    title: Lives
+    fields:
+      name: {{type: line}}
+      note: {{type: line}}
+      born: {{type: date}}
+      dues: {{type: money}}
+      paid: {{type: yes_no}}
+      seen: {{type: moment}}
+      tags: {{type: tags}}
+      secret: {{type: line, encrypted: true}}
+      code: {{type: line, unique: true}}
+{more}
+    grants:
+      {staff}: {{view: [own, {{where: paid}}], change: own, trash: own, create: all, bulk: all, import: all}}
+"""
 
 
 class Life(RuleBasedStateMachine):
@@ -107,10 +124,10 @@ class Life(RuleBasedStateMachine):
         guard(self.workspace)
         self.ground = Ground(self.workspace)
         number = len(self.ground.design().trackers)
-        self.key, staff = f"life_{number}", f"staff_{number}"
-        grants = {f"{self.key}__{action}": scope for action, scope in ADA.items()}
-        self.ground.configure(tracker_def(self.key, *FIELDS), group(staff, **grants))
-        self.actors = {"system": SYSTEM, "ada": self.ground.person(f"ada{number}@example.org", staff)}
+        self.key, self.staff = f"life_{number}", f"staff_{number}"
+        self.version = 0
+        self.apply_profile()
+        self.actors = {"system": SYSTEM, "ada": self.ground.person(f"ada{number}@example.org", self.staff)}
 
     def teardown(self) -> None:
         if not hasattr(self, "workspace"):
@@ -126,6 +143,11 @@ class Life(RuleBasedStateMachine):
                     connection.execute(text(check))
         finally:
             self.workspace.database.close()
+
+    def apply_profile(self) -> None:
+        more = "".join(f"      plus_{n}: {{type: integer}}\n" for n in range(self.version))
+        text_ = PROFILE.format(key=self.key, staff=self.staff, version=self.version, more=more)
+        Profiles(self.workspace).apply(text_)
 
     # -- deeds ------------------------------------------------------------------------------------
 
@@ -173,6 +195,8 @@ class Life(RuleBasedStateMachine):
             return NotFound
         if not self.model.difference(item_id, values):
             return None
+        if self.model.items[item_id].locked:
+            return Locked
         if self.model.owns(who, item_id):
             return Invalid if self.model.is_taken(values.get("code"), item_id) else None
         return Forbidden
@@ -189,7 +213,7 @@ class Life(RuleBasedStateMachine):
             change_items(change, self.tracker, Query(self.key), values)
             cs = change.id if change.written else None
         for item_id in self.model.live(who):
-            if self.model.owns(who, item_id):
+            if self.model.writes(who, item_id):
                 self.model.change(cs, item_id, values)
 
     @rule(rows=ROWS, mode=st.sampled_from(MODES), who=WHO)
@@ -227,7 +251,7 @@ class Life(RuleBasedStateMachine):
         if mode == "fill":
             held = model.items[found].values
             values = {key: value for key, value in values.items() if held.get(key) is None}
-        if model.difference(found, values) and not model.owns(who, found):
+        if model.difference(found, values) and not model.writes(who, found):
             return False
         model.change(cs, found, values)
         return True
@@ -243,8 +267,9 @@ class Life(RuleBasedStateMachine):
         self.tick()
         live = st.sampled_from(self.model.live())
         chosen = data.draw(st.lists(live, min_size=1, max_size=3, unique=True))
-        mine = [item_id for item_id in chosen if self.model.owns(who, item_id)]
-        refusal = NotFound if len(chosen) == 1 and not mine else None
+        mine = [item_id for item_id in chosen if self.model.writes(who, item_id)]
+        locked = self.model.items[chosen[0]].locked and chosen[0] in self.model.live(who)
+        refusal = (Locked if locked else NotFound) if len(chosen) == 1 and not mine else None
         with expecting(refusal), self.changing(who) as change:
             assert trash_items(change, self.tracker, chosen) == len(mine)
             if mine:
@@ -269,6 +294,41 @@ class Life(RuleBasedStateMachine):
         with expecting(Invalid if taken else None), self.changing() as change:
             restore_items(change, self.tracker, [item_id])
             self.model.restore(change.id, item_id)
+
+    @precondition(lambda self: self.model.live())
+    @rule(data=st.data(), who=WHO)
+    def lock(self, data, who) -> None:
+        """Lock an item, or unlock it; no undo of that is tried here."""
+        self.tick()
+        item_id = data.draw(st.sampled_from(self.model.live()))
+        held = self.model.items[item_id]
+        with expecting(Forbidden if who == "ada" else None), self.changing(who) as change:
+            (unlock_items if held.locked else lock_items)(change, self.tracker, [item_id])
+            held.locked = not held.locked
+
+    @rule()
+    def change_a_type(self) -> None:
+        self.tick()
+        type_ = "paragraph" if self.tracker.fields["note"].definition.type == "line" else "line"
+        retype(self.workspace, SYSTEM, Retyping(self.key, "note", type_), door="engine")
+        self.model.retype("note")
+
+    @rule()
+    def rotate(self) -> None:
+        self.tick()
+        for done in rotate(self.workspace, SYSTEM, door="engine"):
+            assert done.left == []
+
+    @rule()
+    def upgrade(self) -> None:
+        """Apply a newer version of the profile: what was changed here stays, what is new there comes."""
+        self.tick()
+        before = self.ground.design().tracker(self.key).fields
+        self.version += 1
+        self.apply_profile()
+        after = {each.key: each.type for each in self.ground.design().tracker(self.key).fields}
+        kept = {each.key: each.type for each in before}
+        assert after == kept | {f"plus_{self.version - 1}": "integer"}
 
     @rule()
     def add_a_field(self) -> None:
@@ -348,11 +408,12 @@ class Life(RuleBasedStateMachine):
             as_system(self.tracker),
         )
         diffs = reading.execute(select(revision.diff).where(*of_them)).scalars()
-        assert {name for diff in diffs for name in diff} <= {"deleted_cs"}
+        assert {name for diff in diffs for name in diff} <= {"deleted_cs", "locked_cs"}
 
     def undo_everything(self) -> None:
-        """Undo what stands, newest first: engine and model agree, and without earlier undos only trash is left."""
-        plain_life = not self.model.undoes
+        """Undo what stands, newest first: engine and model agree, and only trash is left of a life without more than that."""
+        model = self.model
+        plain_life = not (model.undoes or model.types or any(held.locked for held in model.items.values()))
         for cs in sorted(self.model.deeds, reverse=True):
             if self.model.stands(cs):
                 self.tick()
