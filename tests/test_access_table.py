@@ -19,7 +19,7 @@ from tracker.core.ask.query import Query
 from tracker.core.ask.rows import Held
 from tracker.core.base.actor import NOBODY
 from tracker.core.base.transaction import Reading
-from tracker.core.changes import contents, history, trial, undo
+from tracker.core.changes import contents, history, rewind, trial, undo
 from tracker.core.design.definitions import FieldDef
 from tracker.core.design.difference import difference
 from tracker.core.design.own import OwnField
@@ -260,6 +260,24 @@ def _erases(house: House) -> set[int]:
     return each_item(house, lambda i: house.write(lambda c: erase.erase_items(c, house.tracker, [i])))
 
 
+def _rewound(house: House, *, preview: bool = False) -> set[int]:
+    """Return the items that the actor can put back as they were, and that come back then."""
+    with house.ground.workspace.read(SYSTEM) as reading:
+        now = reading.now
+    for item_id in house.all:
+        house.ground.change("person", item_id, name="Later")
+
+    def back(item_id: int) -> bool:
+        if preview:
+            touched, _left = rewind.preview_rewind(
+                house.ground.workspace, house.actor, house.tracker, item_id, moment=now
+            )
+            return bool(touched)
+        return house.write(lambda c: rewind.rewind_item(c, house.tracker, item_id, now)) == []
+
+    return each_item(house, back)
+
+
 def _change_sets(house: House) -> bool:
     found = {each.info.id for each in house.read(history.change_sets)}
     # Administrators see that something was done, not to what.
@@ -390,6 +408,8 @@ CHECKS: dict[str, Callable[[House], bool]] = {
     ),
     "changes.history.change_sets": _change_sets,
     "changes.history.open_change_set": lambda h: _opens(h) == (h.town in h.sees),
+    "changes.rewind.rewind_item": lambda h: _rewound(h) == h.sees,
+    "changes.rewind.preview_rewind": lambda h: _rewound(h, preview=True) == h.sees,
     "changes.contents.contents": lambda h: _contents(h) == ({h.town} & h.sees),
     "changes.trial.preview": _tried,
     "changes.trial.act": _tried,

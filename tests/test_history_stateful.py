@@ -193,10 +193,10 @@ class Life(RuleBasedStateMachine):
         """Return the error that an actor gets who changes an item; None if they may."""
         if item_id not in self.model.live(who):
             return NotFound
-        if not self.model.difference(item_id, values):
-            return None
         if self.model.items[item_id].locked:
             return Locked
+        if not self.model.difference(item_id, values):
+            return None
         if self.model.owns(who, item_id):
             return Invalid if self.model.is_taken(values.get("code"), item_id) else None
         return Forbidden

@@ -94,7 +94,7 @@ def _show_item(cli: Cli, key: str, item_id: str, options: dict[str, Any]) -> Non
         own: list[Held] = list(item.own)
         if options["moment"]:
             own = item_fields(reading, tracker, number)
-            values = as_of(reading, tracker, number, _moment(options["moment"], reading))
+            values = as_of(reading, tracker, number, moment_of(options["moment"], reading))
             if values is None:
                 raise click.ClickException(f"{tracker.title_one} #{number} was not there then.")
             fields = [each for each in fields if not each.computed]
@@ -122,7 +122,7 @@ def number_of(reading: Reading, tracker: Tracker, text: str, *, trash: bool = Fa
     return found
 
 
-def _moment(text: str, reading: Reading) -> datetime:
+def moment_of(text: str, reading: Reading) -> datetime:
     """Return a moment in the workspace's zone; a day alone means its end."""
     try:
         moment = datetime.fromisoformat(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracker.cli.context import Cli, echo_json, pass_cli
-from tracker.cli.items import number_of, shown_text
+from tracker.cli.items import moment_of, number_of, shown_text
 from tracker.cli.own import own
 
 if TYPE_CHECKING:
@@ -133,6 +133,48 @@ def lock(cli: Cli, /, tracker: str, items: tuple[str, ...], **options: Any) -> N
 def unlock(cli: Cli, /, tracker: str, items: tuple[str, ...], **options: Any) -> None:
     """Unlock items of TRACKER, by their numbers or uids or by EXPR, whoever locked them."""
     _do(cli, tracker, "unlock", {}, options=options, items=items)
+
+
+@item.command("rewind")
+@click.argument("tracker")
+@click.argument("item_id", metavar="ID")
+@click.option(
+    "--to", "moment", required=True, metavar="MOMENT", help="2026-11-24, its end, or 2026-11-24T09:12."
+)
+@click.option("--field", "keys", multiple=True, metavar="FIELD", help="Only this field; again for another.")
+@_asking
+@pass_cli
+def rewind(cli: Cli, /, tracker: str, item_id: str, **options: Any) -> None:
+    """Give an item of TRACKER the values that it had at a moment; ID is its number or its uid.
+
+    What was changed since is undone for this item alone, in one change set, which `tracker undo` takes back.
+    """
+    from tracker.core.access.rights import visible_tracker
+    from tracker.core.changes.rewind import preview_rewind, rewind_item
+
+    with cli.workspace.read(cli.actor) as reading:
+        found = visible_tracker(reading, tracker)
+        number, then = number_of(reading, found, item_id), moment_of(options["moment"], reading)
+    touched, left = preview_rewind(cli.workspace, cli.actor, found, number, moment=then, keys=options["keys"])
+    if not options["as_json"]:
+        with cli.workspace.read(cli.actor) as reading:
+            lines = [line for each in touched for line in _example(reading, each)] or [
+                "Nothing would change."
+            ]
+        lines += [f"  left as it is: {each.field} {each.reason}" for each in left]
+        click.echo("\n".join(lines))
+    if options["dry_run"] or not touched:
+        return
+    if not options["yes"]:
+        click.confirm("Go on?", abort=True, err=True)
+    reason = options["reason"] or f"As it was at {options['moment']}"
+    with cli.workspace.change(cli.actor, door="cli", reason=reason) as change:
+        left = rewind_item(change, found, number, then, keys=options["keys"])
+        done = change.id if change.written else None
+    if options["as_json"]:
+        echo_json({"change_set": done, "left": [vars(each) for each in left]})
+    else:
+        click.echo(f"Done. This is change set {done}; `tracker undo {done}` takes it back.")
 
 
 @item.command("duplicate")

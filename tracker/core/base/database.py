@@ -19,8 +19,8 @@ from tracker.errors import Misconfigured
 from tracker.i18n import _
 
 PATIENCE_MS = 30_000  # for the write lock of SQLite
-_ASKING_S = 0.002  # between two looks whether it is free
-STEP_ASIDE_S = 0.005  # between two transactions of long work: longer than others take to look
+_ASKING_S = 0.001  # between two looks whether it is free
+STEP_ASIDE_S = 0.003  # between two transactions of long work: longer than others take to look
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -151,7 +151,9 @@ def undo_revisions(change: ChangeSet, tracker: Tracker, cs: int, *, between: Bet
             raise already_used(tracker, error) from error
         change.counts[tracker.id].changed += swapped
         reindex(change, tracker, set(columns))
-    fields = [conflict for row in rest for conflict in _undo_fields(change, tracker, row, own=own)]
+    fields = [
+        conflict for row in rest for conflict in undo_fields(change, tracker, row.item_id, row.diff, own=own)
+    ]
     return [*turned, *name_locks(change, tracker, fields)]
 
 
@@ -176,13 +178,18 @@ def _untouched(
 # -- field by field ---------------------------------------------------------------------------
 
 
-def _undo_fields(change: ChangeSet, tracker: Tracker, row: Any, *, own: bool) -> list[Conflict]:
-    """Turn one revision back, as far as its values still stand and the actor may write them."""
-    item = _live_item(change, tracker, row.item_id)
+def undo_fields(
+    change: ChangeSet, tracker: Tracker, item_id: int, diff: Mapping[str, Any], *, own: bool
+) -> list[Conflict]:
+    """Turn a diff of an item back, as far as its values still stand and the actor may write them.
+
+    :param own: the actor made the change.
+    """
+    item = _live_item(change, tracker, item_id)
     if item is None:
-        return [Conflict(tracker.key, row.item_id, "", "it is in the trash, or you may not change it")]
-    steps, conflicts = undo_own(change, tracker, item.id, row.diff)
-    given = {name: pair for name, pair in row.diff.items() if not names_own(name)}
+        return [Conflict(tracker.key, item_id, "", "it is in the trash, or you may not change it")]
+    steps, conflicts = undo_own(change, tracker, item.id, diff)
+    given = {name: pair for name, pair in diff.items() if not names_own(name)}
     blocked = obstacles.blocked_columns(change, tracker, given, own=own)
     diff = {name: pair for name, pair in given.items() if name not in blocked}
     former = dict.fromkeys(each for name in blocked if (each := tracker.former_by_column.get(name)))

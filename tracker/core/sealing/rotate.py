@@ -24,7 +24,6 @@ from tracker.core.conversion.place import open_switches
 from tracker.core.design.bound import BoundField
 from tracker.core.design.store import tracker as tracker_of
 from tracker.core.design.store import trackers
-from tracker.core.items.batches import AT_ONCE
 from tracker.core.sealing import stored
 from tracker.core.sealing.stored import InDiff, InRow, Place
 from tracker.core.vault import form
@@ -33,6 +32,7 @@ from tracker.core.vault.seal import vault
 from tracker.errors import Refused
 from tracker.i18n import _
 
+AT_ONCE = 5_000  # items
 MOST_ROUNDS = 100  # over what came back from history meanwhile
 _KEYS = tables.key.c
 

@@ -109,6 +109,7 @@ class Vault:
             raise _does_not_open(field)
         start, head = self._bound(change, tracker, field), key.id.to_bytes(form.KEY_ID, "big")
         met: dict[bytes, DataKey | None] = {}
+        bound: dict[str, bytes] = {}  # an item's values, and those of its history, come one after the other
         found: list[str | None] = []
         for item_uid, value in stored:
             raw = form.read(value)
@@ -118,7 +119,9 @@ class Vault:
             under = raw[: form.KEY_ID]
             if under not in met:
                 met[under] = self.keys.by_id(change, int.from_bytes(under, "big"), uid)
-            found.append(value if under == head else _again(met[under], key, raw, start + _item(item_uid)))
+            if item_uid not in bound:
+                bound = {item_uid: start + _item(item_uid)}
+            found.append(value if under == head else _again(met[under], key, raw, bound[item_uid]))
         return found
 
     def _key(self, reading: Reading, field: BoundField, head: bytes) -> DataKey:

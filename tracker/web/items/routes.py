@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import g, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from tracker.core.access.rights import require, visible_tracker
+from tracker.core.access.rights import editable, require, visible_tracker
 from tracker.core.ask.locks import lock_of
 from tracker.core.ask.page import get_item
+from tracker.core.ask.rows import Item
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.changes.history import as_of, change_set_infos
+from tracker.core.changes.rewind import rewind_item
 from tracker.core.design.bound import MASK, Tracker
 from tracker.core.items.lock import lock_items, unlock_items
 from tracker.core.items.trash import restore_items, trash_items
@@ -22,7 +25,7 @@ from tracker.web.asking import changing
 from tracker.web.forms.picking import HITS, picks
 from tracker.web.forms.typed import line
 from tracker.web.items import ITEM, attached, bp, editing, own, revealing
-from tracker.web.items.page import ItemPage, item_page, panels
+from tracker.web.items.page import ItemPage, allowed, item_page, panels
 from tracker.web.items.past import day_of, days, end_of
 from tracker.web.items.related import NEWEST, Related, filled, related
 from tracker.web.showing import is_partial, to_item, to_tracker
@@ -46,12 +49,15 @@ def show(name: str, item_id: int) -> ResponseReturnValue:
     if day is not None:
         values = as_of(reading, tracker, item_id, end_of(reading, day))
         page = item_page(reading, tracker, item, values=values or {})
+        differing = _differing(reading, tracker, item, values or {})
         return render_template(
             "items/as_of.html",
             page=page,
             gone=values is None,
             day=reading.actor.reader.date(day),
             iso=day.isoformat(),
+            differing=differing,
+            may_rewind=bool(differing) and allowed(reading, tracker, item_id, "change"),
         )
     page = item_page(reading, tracker, item)
     tabs = related(reading, tracker, item)
@@ -78,6 +84,33 @@ def _newest(reading: Reading, tabs: list[Related], deleted: int | None, *, item:
     del deleted
     tab = next((each for each in tabs if each.count.n), None)
     return filled(reading, tab, item, limit=NEWEST) if tab else None  # type: ignore[arg-type]
+
+
+def _differing(reading: Reading, tracker: Tracker, item: Item, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels by key of the fields that the actor may write and that have another value now."""
+    mine = {each.key: each.label for each in editable(reading, tracker)}
+    return {key: mine[key] for key, then in values.items() if key in mine and then != item.values.get(key)}
+
+
+@bp.post(f"{ITEM}/rewind")
+def rewind(name: str, item_id: int) -> ResponseReturnValue:
+    """Give an item, or one field of it, the values of a day."""
+    reading: Reading = g.reading()
+    tracker = visible_tracker(reading, name)
+    day = day_of(request.form.get("day", ""))
+    if day is None:
+        raise Unknown("day", request.form.get("day", ""))
+    told = reading.actor.reader.date(day)
+    keys = [each for each in (line(request.form.get("field")),) if each]
+    with changing(reason=str(_("As it was on %(day)s", day=told))) as change:
+        left = rewind_item(change, tracker, item_id, end_of(change, day), keys=keys)
+        done = change.id if change.written else None
+    if left:
+        reasons = "; ".join(dict.fromkeys(str(each.reason) for each in left))
+        toast(_("Not everything was put back: %(reasons)s.", reasons=reasons), undo=done)
+    else:
+        toast(_("As it was on %(day)s.", day=told) if done else _("Nothing was different."), undo=done)
+    return redirect(to_item(name, item_id), 303)
 
 
 @bp.get(f"{ITEM}/history")
