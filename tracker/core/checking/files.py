@@ -87,7 +87,9 @@ def _check_holders(look: Look, reading: Reading) -> None:
     """Look for files that no item holds or held, and for items that hold a file that there is no row of."""
     table = tables.file
     fields = [
-        (tracker, field) for tracker in trackers(reading).by_id.values() for field in file_fields(tracker)
+        (tracker, field)
+        for tracker in trackers(reading).by_id.values()
+        for field in file_fields(reading, tracker)
     ]
     held = [_held_in(tracker, field) for tracker, field in fields]
     unheld = except_(select(table.c.id), *held) if held else select(table.c.id)

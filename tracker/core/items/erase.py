@@ -18,7 +18,7 @@ from tracker.core.ask.query import Query
 from tracker.core.ask.search import remove_documents
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet
-from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Tracker
+from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Gone, Tracker
 from tracker.core.design.store import trackers
 from tracker.core.items import judge
 from tracker.core.items.bulk import CHUNK, Selection, chosen, id_ranges
@@ -145,8 +145,20 @@ class _Attachment:
 
 
 def _attachments(change: ChangeSet) -> Iterator[_Attachment]:
+    """Yield the fields by which items are attached to others.
+
+    :raises Refused: the plugin of a field is not here, so nobody can say whether it attaches anything.
+    """
     for other in trackers(change).by_id.values():
         for field in other.all_fields.values():
+            if isinstance(field.type, Gone):
+                raise Refused(
+                    _(
+                        "The plugin of “%(label)s” in %(tracker)s is not here, so it cannot be known whether it holds something that goes with an item. Install it first.",
+                        label=field.label,
+                        tracker=other.title,
+                    )
+                )
             if field.type.to_any and not field.sealed:
                 yield _Attachment(other, field)
 
@@ -157,7 +169,9 @@ def _erase_attached(change: ChangeSet, tracker: Tracker, ids: Sequence[int]) -> 
         here = and_(each.to(tracker, change.dialect), clauses.as_system(each.tracker))
         found = change.execute(select(items.c.id).where(here), given(change, ids)).scalars().all()
         for start in range(0, len(found), CHUNK):
-            part = items.c.id.in_(found[start : start + CHUNK])
-            trashed = trash_where(change, each.tracker, and_(part, clauses.as_system(each.tracker)))
+            part = and_(items.c.id.in_(found[start : start + CHUNK]), clauses.as_system(each.tracker))
+            asked = to_ask(change, each.tracker, part)
+            trashed = trash_where(change, each.tracker, part)
             change.counts[each.tracker.id].trashed -= trashed  # nobody ever saw them in the trash
-            _erase(change, each.tracker, and_(part, clauses.as_system(each.tracker)))
+            _erase(change, each.tracker, part)
+            confirm(change, each.tracker, "delete", asked)

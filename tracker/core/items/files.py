@@ -20,7 +20,7 @@ from typing import IO, Any
 from uuid import uuid4
 
 import orjson
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, column, delete, insert, select, table
 
 from tracker.core.access import clauses
 from tracker.core.access.rights import readable_field
@@ -30,6 +30,7 @@ from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.base.workspace import Workspace
 from tracker.core.design.bound import BoundField, Tracker
+from tracker.core.design.definitions import FieldDef
 from tracker.core.design.store import trackers
 from tracker.core.items.rows import names_column
 from tracker.core.vault.seal import vault
@@ -226,10 +227,23 @@ def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
     return {row.id: row.name or str(_("Sealed file")) for row in rows}
 
 
-def file_fields(tracker: Tracker) -> list[BoundField]:
-    """Return the fields of a tracker that hold files, retired ones and former forms too."""
-    every = (*tracker.all_fields.values(), *tracker.former)
+def file_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
+    """Return the fields of a tracker that hold files, retired ones, former forms and those that were taken away too."""
+    every = [*tracker.all_fields.values(), *tracker.former]
+    known = {each.definition.column for each in every}
+    ever = select(tables.field_column).where(tables.field_column.c.tracker_id == tracker.id)
+    for row in reading.execute(ever).all():
+        if row.column not in known:
+            definition = FieldDef(key="gone", type=row.type, label="", column=row.column)
+            every.append(BoundField(definition, reading.workspace.types))
     return [each for each in every if each.refers == "file" and each.columns]
+
+
+def holder(tracker: Tracker, field: BoundField) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Return the column that holds the numbers of a field's files, and that of the items that hold them."""
+    name, item = field.main.name, "item_id" if field.many else "id"
+    held = table(field.definition.column if field.many else tracker.table_name, column(name), column(item))
+    return held.c[name], held.c[item]
 
 
 def named_in_history(
@@ -255,25 +269,24 @@ def named_in_history(
 def held_by(reading: Reading, tracker: Tracker, ids: Sequence[int]) -> set[int]:
     """Return the numbers of the files that some items hold, or held once."""
     met: set[int] = set()
-    for field in file_fields(tracker):
-        holder = field.side if field.many else tracker.table
-        item = holder.c.item_id if field.many else holder.c.id
+    for field in file_fields(reading, tracker):
+        number, item = holder(tracker, field)
         here = (among(item, reading.dialect), clauses.as_system(tracker))
-        held = reading.execute(select(holder.c[field.main.name]).where(*here), given(reading, ids))
+        held = reading.execute(select(number).where(*here), given(reading, ids))
         met |= set(held.scalars()) | named_in_history(reading, tracker, field, ids)
     return met - {None}
 
 
 def forget_files(change: ChangeSet, numbers: set[int]) -> None:
     """Let files go that no item holds any more: their rows now, what they hold by a job after the commit."""
-    table, left = tables.file, set(numbers)
+    file, left = tables.file, set(numbers)
     for tracker in trackers(change).by_id.values() if left else ():
-        for field in file_fields(tracker):
-            held = (field.side if field.many else tracker.table).c[field.main.name]
+        for field in file_fields(change, tracker):
+            held, _item = holder(tracker, field)
             here = (among(held, change.dialect), clauses.as_system(tracker))
             left -= set(change.execute(select(held).where(*here), given(change, left)).scalars())
     if left:
-        gone = delete(table).where(among(table.c.id, change.dialect)).returning(table.c.path)
+        gone = delete(file).where(among(file.c.id, change.dialect)).returning(file.c.path)
         paths = change.execute(gone, given(change, left)).scalars().all()
         change.queue(FILES_GONE, {"paths": sorted(paths)})
 
