@@ -301,7 +301,7 @@ def test_the_pages_ask_and_show_what_stays(web_ground: Ground, signed_in):  # no
     asked = text_of(chief.get("/t/person/delete?id=1"))
     assert "Delete Marta Kowalczyk for good?" in asked
     assert "Nothing takes this back." in asked
-    assert chief.post("/t/person/delete", {"id": "1"}).status_code == 303
+    assert chief.post("/t/person/delete", {"id": "1", "n": "1"}).status_code == 303
     gone = chief.get("/t/person/1")
     assert "Deleted for good by Amélie Fontaine" in text_of(gone)
     assert "Marta" not in gone.text
@@ -314,8 +314,13 @@ def test_the_pages_ask_and_show_what_stays(web_ground: Ground, signed_in):  # no
     number = re.search(r"/changes/(\d+)", changes.text)[1]
     assert "deleted items for good" in text_of(chief.get(f"/changes/{number}"))
     assert "Delete Jonas Lindqvist for good?" in text_of(
-        chief.get("/t/person/delete")
+        chief.get("/t/person/delete?all=1")
     )  # all that is left there
-    assert chief.post("/t/person/delete").status_code == 303
-    assert "Nothing to delete" in text_of(chief.get("/t/person/delete"))
+    chief.post("/t/person/3/trash")  # by somebody else, while this page asks
+    again = chief.post("/t/person/delete", {"all": "1", "n": "1"})
+    assert "Nothing is deleted yet; look again." in text_of(again)
+    for wrong in ("", "?id=17x", "?id=2&id=x", "?all=yes"):
+        assert chief.get(f"/t/person/delete{wrong}").status_code == 404
+    assert chief.post("/t/person/delete", {"all": "1", "n": "2"}).status_code == 303
+    assert "Nothing to delete" in text_of(chief.get("/t/person/delete?all=1"))
     assert "The trash is empty" in text_of(chief.get("/t/person/trash"))

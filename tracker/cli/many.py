@@ -266,6 +266,8 @@ def _do(
         click.confirm(asked, abort=True, err=True)
     with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
         n = act(done, tracker, query, deed=deed, values=values, refused={} if others else None)
+        if deed == "delete" and n != trial.n:  # nothing takes that back
+            raise click.ClickException("Meanwhile the trash changed, and nothing was deleted. Run it again.")
         number = done.id if n else None
     if options["as_json"]:
         echo_json({"change_set": number, "n": n})

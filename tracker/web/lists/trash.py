@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -15,7 +17,7 @@ from tracker.core.design.bound import Tracker
 from tracker.core.items.bulk import Selection
 from tracker.core.items.erase import erase_items
 from tracker.core.items.trash import restore_items
-from tracker.errors import Refused
+from tracker.errors import Refused, Unknown
 from tracker.i18n import _
 from tracker.web import words
 from tracker.web.asking import changing, close, reading
@@ -64,15 +66,19 @@ def put_back(name: str) -> ResponseReturnValue:
 
 
 @bp.get("/<name>/delete")
-def ask_deleting(name: str) -> ResponseReturnValue:
-    """Ask whether items are to be deleted for good, and say what that means; without a number, all in the trash."""
+def ask_deleting(name: str, *, more: bool = False) -> ResponseReturnValue:
+    """Ask whether items are to be deleted for good, and say what that means.
+
+    :param more: it was asked before, and what would be deleted was something else then.
+    """
     here = reading()
     tracker = visible_tracker(here, name)
     require(here, "delete", tracker)
     selection = _selection(tracker)
     close()  # the trial writes, and takes it back
     trial = preview(g.workspace, g.actor, tracker, selection, deed="delete", values={})
-    facts = {
+    facts: dict[str, Any] = {
+        "more": more,
         "tracker": tracker,
         "trial": trial,
         "ids": _ticked(),
@@ -88,15 +94,31 @@ def delete(name: str) -> ResponseReturnValue:
     try:
         with changing(kind="bulk") as change:
             n = erase_items(change, tracker, _selection(tracker))
+            if str(n) != request.form.get("n"):
+                raise _Others
+    except _Others:
+        return ask_deleting(name, more=True)
     except Refused:
         return ask_deleting(name)  # which says why
     toast(_("%(what)s deleted for good.", what=words.counted(n, tracker, g.actor.reader)))
     return redirect(to_tracker(tracker.key, "trash"), 303)
 
 
+class _Others(Exception):
+    """What would be deleted is not what was asked about."""
+
+
 def _selection(tracker: Tracker) -> Selection:
-    """Return the items that the form or the address names, or all that are in the trash."""
-    return _ticked() or Query(tracker.key, trash=True)
+    """Return the items that the form or the address names, or all that are in the trash where it says so.
+
+    :raises Unknown: it names none, or something that is none.
+    """
+    if request.values.get("all") == "1":
+        return Query(tracker.key, trash=True)
+    ticked = _ticked()
+    if not ticked or len(ticked) < len(set(request.values.getlist("id"))):
+        raise Unknown("item", ", ".join(request.values.getlist("id"))[:100])
+    return ticked
 
 
 def _ticked() -> list[int]:
