@@ -323,4 +323,6 @@ def test_the_pages_ask_and_show_what_stays(web_ground: Ground, signed_in):  # no
         assert chief.get(f"/t/person/delete{wrong}").status_code == 404
     assert chief.post("/t/person/delete", {"all": "1", "n": "2"}).status_code == 303
     assert "Nothing to delete" in text_of(chief.get("/t/person/delete?all=1"))
+    for address in ("/", "/changes"):  # where Undo is offered for what can be taken back
+        assert chief.get(address).status_code == 200
     assert "The trash is empty" in text_of(chief.get("/t/person/trash"))

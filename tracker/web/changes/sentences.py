@@ -84,7 +84,7 @@ def may_take_back(
         for key, each in counts.items()
         if key in by_key
         for name, action in BACK.items()
-        if getattr(each, name)
+        if getattr(each, name, 0)  # a lock counts as a change
     )
 
 
