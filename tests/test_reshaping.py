@@ -329,6 +329,30 @@ def test_new_fields_are_open_to_those_who_see_the_old(people):
     assert found[0].values["name"] == "Ada Lovelace"
 
 
+def test_new_fields_have_the_rights_that_the_old_have_when_they_come_to_light(people):
+    people.configure(group("board"), group("staff", person__view="all"))
+    staff = people.person("s@office.example", "staff")
+    split = run.begin(people.workspace, SYSTEM, SPLIT, door="engine", as_job=True)
+    people.configure(_granted(people, "name", {"read": ("board",)}))
+    run.resume(people.workspace, SYSTEM, split, door="engine")
+    with people.workspace.read(staff) as reading:
+        found = page(reading, Query("person", sort=("id",))).items
+    assert [key for key in ("name", "given", "family") if key in found[0].values] == []
+    undo(people.workspace, SYSTEM, split, door="engine")
+    assert "given" not in live(people)
+    join = run.begin(people.workspace, SYSTEM, JOIN, door="engine")
+    people.configure(_granted(people, "town", {"read": ("board",)}))
+    with pytest.raises(Refused, match="Street, No, Town are not open to the same groups"):
+        run.resume(people.workspace, SYSTEM, join, door="engine")
+    assert "address" not in live(people)
+
+
+def _granted(ground: Ground, key: str, grants: dict[str, tuple[str, ...]]):
+    definition = ground.tracker("person").definition
+    fields = tuple(replace(each, grants=grants) if each.key == key else each for each in definition.fields)
+    return replace(definition, fields=fields)
+
+
 def test_dates_are_read_as_they_are_written_and_come_back(people):
     from tracker.fields.base import TextDialect
     from tracker.fields.conversion import Ways

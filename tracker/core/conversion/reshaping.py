@@ -113,7 +113,7 @@ def reshaped(reading: Reading, asked: Reshaping) -> Reshaped:
     tracker = tracker_of(reading, asked.tracker)
     sources = tuple(tracker.field(key) for key in asked.sources)
     _check_form(asked)
-    given, types = _shared(sources), reading.workspace.types
+    given, types = inherited(sources), reading.workspace.types
     definitions = [
         FieldDef(
             key=each.key, label=each.label, type=types.get(each.type).name, options=each.options, **given
@@ -171,7 +171,7 @@ def _check_types(field: Reshaped) -> None:
             raise Refused(reason)
 
 
-def _shared(sources: Sequence[BoundField]) -> dict[str, Any]:
+def inherited(sources: Sequence[BoundField]) -> dict[str, Any]:
     """Return what new fields have from those that they are made of: their place, and who may see them.
 
     :raises Refused: the fields are not open to the same people.

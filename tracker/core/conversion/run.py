@@ -33,7 +33,14 @@ from tracker.core.conversion.place import (
     part_of,
     refuse_busy,
 )
-from tracker.core.conversion.reshaping import Reshaped, Reshaping, definition_then, reshaped, steps_to
+from tracker.core.conversion.reshaping import (
+    Reshaped,
+    Reshaping,
+    definition_then,
+    inherited,
+    reshaped,
+    steps_to,
+)
 from tracker.core.conversion.retyping import Retyped, Retyping, design_then, retyped
 from tracker.core.design import ddl
 from tracker.core.design.apply import apply_plan, reserve
@@ -253,13 +260,27 @@ def _swap(workspace: Workspace, actor: Actor, number: int, converter: ItemConver
     with workspace.change(
         actor, door=door, kind="design", quiet=True, resumed=number, designing=True
     ) as change:
-        run = _open(change, number)
+        run = _as_open_as_now(_open(change, number))
         steps = _steps(change, run)
         while _fill_again(change, run, converter) == AT_ONCE:
             pass  # nobody writes now, so a batch that is not full is the last
         apply_plan(change, Plan(change.versions[:2], steps))
         ddl.drop_filled(change, run.field.targets[0])
         run.place.save(change, ended=True)
+
+
+def _as_open_as_now(run: _Run) -> _Run:
+    """Return a change whose new fields have the rights and the place that those they are made of have by now.
+
+    :raises Refused: those are not open to the same people any more.
+    """
+    field = run.field
+    if isinstance(field, Retyped):
+        return run
+    given = inherited(field.sources)
+    made = [replace(each.definition, **given) for each in field.targets]
+    place = replace(run.place, fields=(*run.place.sources, *map(new_part, made)))
+    return _Run(place, replace(field, targets=tuple(BoundField(each, field.types) for each in made)))
 
 
 def _steps(change: ChangeSet, run: _Run) -> tuple[Step, ...]:
