@@ -23,7 +23,6 @@ from tracker.core.changes.history import as_of, history
 from tracker.core.changes.undo import undo
 from tracker.core.conversion import run as conversion
 from tracker.core.conversion.report import report
-from tracker.core.conversion.reshaping import NewField, Reshaping
 from tracker.core.conversion.retyping import Retyping
 from tracker.core.design.bound import Masked
 from tracker.core.design.definitions import RuleDef, ViewDef
@@ -166,53 +165,6 @@ def test_columns_of_an_earlier_type_are_emptied_too(people, tmp_path):
     undone = undo(people.workspace, SYSTEM, done, door="cli")
     assert undone.conflicts
     assert isinstance(value(people, 1, "code"), Masked)
-
-
-SPLIT = Reshaping(
-    "person", ("code",), (NewField("first", "First"), NewField("rest", "Rest", "paragraph")), " planted "
-)
-
-
-def test_copies_in_fields_that_are_gone_again_are_emptied_too(people, tmp_path):
-    stopped = conversion.begin(people.workspace, SYSTEM, SPLIT, door="cli")
-    with pytest.raises(Refused, match="is being changed already"):
-        turn(people, "code")
-    fill_and_stop(people, stopped)
-    done = conversion.retype(people.workspace, SYSTEM, replace(SPLIT, retire=True), door="cli")
-    people.change("person", 1, rest="code Zk9 six")
-    undone = undo(people.workspace, SYSTEM, done, door="cli")
-    assert value(people, 1, "code") == "Xq7 planted code Zk9 six"
-    parts = ("Zk9 two", "Zk9 three", "Zk9 six", "Zk9 four")
-    assert found(people.workspace, tmp_path, parts)
-    turn(people, "code")
-    assert found(people.workspace, tmp_path, parts) == set()
-    assert revealed(people, 1, "code") == "Xq7 planted code Zk9 six"
-    with people.workspace.read(SYSTEM) as reading, pytest.raises(Refused, match="was encrypted since"):
-        list(report(reading, done))
-    with pytest.raises(Refused, match="was encrypted since"):
-        undo(people.workspace, SYSTEM, undone.change_set, door="cli")
-    assert isinstance(value(people, 1, "code"), Masked)
-
-
-def fill_and_stop(ground: Ground, number: int) -> None:
-    """Let a split fill its columns, and stop it before it ends."""
-
-    def give_up(_progress):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        conversion.resume(ground.workspace, SYSTEM, number, door="cli", report=give_up)
-    conversion.stop(ground.workspace, SYSTEM, number, door="cli")
-
-
-def test_a_field_is_not_split_while_it_is_encrypted_nor_afterwards(people, monkeypatch):
-    with killed(monkeypatch, switch.rows, "unfilled"):
-        turn(people, "code")
-    with pytest.raises(Refused, match="is being changed already"):
-        conversion.retype(people.workspace, SYSTEM, SPLIT, door="cli")
-    switch.resume(people.workspace, SYSTEM, last_set(people), door="cli")
-    with pytest.raises(Refused, match="Code is encrypted; its values"):
-        conversion.retype(people.workspace, SYSTEM, SPLIT, door="cli")
 
 
 # -- what people see --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
@@ -200,27 +200,19 @@ def _open_changes(reading: Reading) -> Sequence[Any]:
     return reading.execute(wanted).all()
 
 
-def adopt_copies(change: ChangeSet, field: BoundField) -> None:
-    """Let columns that were filled from a field, and that no other has, count as former ones of its own.
-
-    A split that was stopped or undone leaves them; once the field is encrypted, they are emptied with its own.
-    """
-    table, known, definition = tables.change_set, tables.field_column, tables.definition
-    rows = change.execute(select(table.c.place).where(table.c.kind == "design", table.c.place.is_not(None)))
-    held = [place.get(KEY) or place for place in rows.scalars() if place.keys() & {KEY, STOPPED}]
-    copies = {
-        each.id
-        for parts in map(parts_of, held)
-        if any(part.id == field.id for part in parts)
-        for each in parts
-        if each.before is None
-    }
-    if copies:
-        gone = select(definition.c.id).where(
-            definition.c.id.in_(copies), definition.c.dropped_cs.is_not(None)
-        )
-        change.execute(update(known).where(known.c.field_id.in_(gone)).values(field_id=field.id))
-        change.raise_versions(["design"])
+def filled_from(reading: Reading, field: BoundField) -> set[int]:
+    """Return the numbers of all fields that splits and joins ever filled, or were to fill, from a field or its copies."""
+    table = tables.change_set
+    rows = reading.execute(select(table.c.place).where(table.c.kind == "design", table.c.place.is_not(None)))
+    noted = [place.get(KEY) or place for place in rows.scalars() if place.keys() & {KEY, STOPPED}]
+    changes = [parts_of(held) for held in noted]
+    family, known = {field.id}, 0
+    while len(family) > known:  # what was split may have been made by a split
+        known = len(family)
+        for parts in changes:
+            if any(part.id in family for part in parts if part.before is not None):
+                family |= {part.id for part in parts if part.before is None}
+    return family - {field.id}
 
 
 def swapped(change: ChangeSet) -> dict[str, Any]:

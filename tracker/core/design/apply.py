@@ -76,6 +76,9 @@ def undo_steps(change: ChangeSet, change_set_id: int, *, filled: Collection[int]
         if row.before is not None and row.after is None and _key_taken(change, held, held.key):
             conflicts.append(f"{row.kind} {held.key} was taken away, and its key is used by another now.")
             continue
+        if row.after is None and not _has_column(change, held):
+            conflicts.append(f"field {held.key} held what was encrypted since; it cannot come back.")
+            continue
         new_field = row.kind == "field" and row.before is None and held.id not in filled
         if new_field and _holds_values(change, old, held.id):
             conflicts.append(f"field {held.key} holds values by now; retire it instead.")
@@ -117,6 +120,13 @@ def _restored(row: Any, now: Mapping[str, Any] | None) -> Mapping[str, Any] | No
     changed = _changed(row)
     kept = {name: value for name, value in now.items() if name not in changed}
     return kept | {name: row.before[name] for name in changed if name in row.before}
+
+
+def _has_column(change: ChangeSet, held: Any) -> bool:
+    """Say whether the column of a definition that comes back is its own still; only a field has one."""
+    known, column = tables.field_column, (held.body or {}).get("column")
+    owner = select(known.c.field_id).where(known.c.column == column)
+    return not column or change.execute(owner).scalar() == held.id
 
 
 def _key_taken(change: ChangeSet, held: Any, key: str) -> bool:

@@ -113,6 +113,7 @@ class Place:
     reached: int | None = 0  # in this phase; None: to the end
     done: int = 0
     noted: Mapping[str, Any] | None = None  # of the moment in which the field was switched
+    copies: tuple[str, ...] = ()  # columns of fields that are gone, which were filled from the field
 
     def definition(self, now: FieldDef) -> FieldDef:
         """Return the field as it will be: as it is now, in all that a switch leaves."""
@@ -133,6 +134,7 @@ class Place:
             "before": dict(self.before),
             "after": dict(self.after),
             "phase": self.phase,
+            "copies": list(self.copies),
         }
         place = {KEY: held, "after": self.reached, "done": self.done, **(self.noted or {})}
         change.save_place(place, state="done" if ended else "open")
@@ -158,6 +160,7 @@ def open_place(reading: Reading, number: int) -> Place:
         row.place["after"],
         row.place["done"],
         noted,
+        tuple(held.get("copies", ())),
     )
 
 

@@ -22,7 +22,7 @@ from tracker.core.base.scrub import scrub
 from tracker.core.base.transaction import ChangeSet, Door
 from tracker.core.base.workspace import Workspace
 from tracker.core.conversion import rows
-from tracker.core.conversion.place import adopt_copies, swapped
+from tracker.core.conversion.place import swapped
 from tracker.core.conversion.retyping import Retyped
 from tracker.core.design import ddl
 from tracker.core.design.apply import apply_plan
@@ -34,7 +34,7 @@ from tracker.core.design.store import trackers
 from tracker.core.design.words import key_of
 from tracker.core.items.batches import AT_ONCE, batch
 from tracker.core.sealing.asked import CLEANING, FILLING, SCRUBBING, Asked, Place, checked, open_place, opened
-from tracker.core.sealing.clean import clean, forget_columns, plain_columns
+from tracker.core.sealing.clean import clean, copies_in, disown_copies, forget_columns, plain_columns
 from tracker.core.vault.index import blind_many
 from tracker.core.vault.seal import vault
 from tracker.errors import Invalid, Refused
@@ -77,8 +77,6 @@ def begin(workspace: Workspace, actor: Actor, asked: Asked, *, door: Door) -> in
     reason = f"{asked.tracker}.{asked.field}: {told}"
     with workspace.change(actor, door=door, kind="design", designing=True, reason=reason) as change:
         field = checked(change, asked)
-        if asked.seal:
-            adopt_copies(change, field.old)
         ddl.prepare(change, field.then, field.new)
         ddl.create_fill_note(change, ddl.filled_name(field.new))
         Place(asked, field.old.id, field.old.definition.body(), field.new.definition.body()).save(change)
@@ -209,7 +207,8 @@ class _Run:
         noted = swapped(change)
         if place.asked.seal:
             _drop_words(change, tracker)
-            replace(place, phase=CLEANING, reached=0, done=0, noted=noted).save(change)
+            copies = disown_copies(change, field.old)
+            replace(place, phase=CLEANING, reached=0, done=0, noted=noted, copies=copies).save(change)
         else:
             replace(place, noted=noted).save(change, ended=True)
 
@@ -229,7 +228,7 @@ class _Run:
                 if place.phase != CLEANING:
                     return
                 items = batch(change, field.tracker, [], true(), after=place.reached or 0)
-                clean(change, field.tracker, field.new, items)
+                clean(change, field.tracker, field.new, items, copies=copies_in(change, place.copies))
                 of, done = _number_of(change, field.tracker), place.done + len(items)
                 if items:
                     replace(place, reached=items[-1].id, done=done).save(change)
@@ -244,7 +243,8 @@ class _Run:
             found = trackers(reading).owner_of(place.field_id)
             assert found is not None
             tracker, field = found
-            sides = [was.definition.column for was in plain_columns(tracker, field) if was.many]
+            left = (*plain_columns(tracker, field), *copies_in(reading, place.copies))
+            sides = [was.definition.column for was in left if was.many]
         scrub(self.workspace, [tracker.table_name, *sides, "sys_revision", "sys_search"], busy=BUSY)
 
     def end(self) -> None:
