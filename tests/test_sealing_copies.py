@@ -103,6 +103,19 @@ def test_a_field_whose_values_were_removed_does_not_come_back(people):
     ]
 
 
+def test_new_fields_in_use_stay_where_what_they_were_made_of_is_encrypted(people, tmp_path):
+    done = conversion.retype(people.workspace, SYSTEM, SPLIT, door="cli")
+    turn(people, "code")
+    with pytest.raises(Refused, match="Code was encrypted since, and copies .* encrypt First, Rest too"):
+        undo(people.workspace, SYSTEM, done, door="cli")
+    assert value(people, 2, "rest") == "code Zk9 three"
+    turn(people, "first")
+    turn(people, "rest")
+    assert found(people.workspace, tmp_path, ("Zk9 two", "Zk9 three")) == set()
+    assert undo(people.workspace, SYSTEM, done, door="cli").conflicts
+    assert revealed(people, 2, "rest") == "code Zk9 three"
+
+
 def test_an_undo_while_a_field_is_being_encrypted_leaves_no_copies(people, tmp_path, monkeypatch):
     done = conversion.retype(people.workspace, SYSTEM, SPLIT, door="cli")
     with killed(monkeypatch, switch.rows, "unfilled"):

@@ -62,7 +62,8 @@ def saved_since(reading: Reading, change_set: int) -> SavedSince | None:
 
     None too where a field was changed again since: then it is undone as any change of the design.
 
-    :raises Refused: new fields would come back without what they held.
+    :raises Refused: new fields would come back without what they held, or go and leave in the clear what was
+        encrypted since.
     """
     found = origin(reading, change_set)
     if found is None:
@@ -70,6 +71,8 @@ def saved_since(reading: Reading, change_set: int) -> SavedSince | None:
     if isinstance(found.asked, Reshaping):
         if found.undone:
             _require_columns(reading, found.made)
+        else:
+            _require_plain(reading, found)
         leaving = _standing(reading, found.sources if found.undone else found.made)
         return SavedSince(found, leaving) if leaving else None
     step = retyping_step(reading, change_set)
@@ -85,6 +88,26 @@ def _require_columns(reading: Reading, made: Sequence[Part]) -> None:
         owner = select(known.c.field_id).where(known.c.column == each.after["column"])
         if reading.execute(owner).scalar() != each.id:
             raise Refused(_("What it was made of was encrypted since; the new fields cannot come back."))
+
+
+def _require_plain(reading: Reading, found: Origin) -> None:
+    """Refuse to take new fields away that hold values in the clear of what is encrypted by now."""
+    known = trackers(reading)
+    sources, made = (
+        [pair[1] for pair in map(known.owner_of, ids) if pair is not None]
+        for ids in ([each.id for each in found.sources], [each.id for each in found.made])
+    )
+    sealed = [each.label for each in sources if each.sealed]
+    plain = [each.label for each in made if not each.sealed]
+    if sealed and plain:
+        raise Refused(
+            _(
+                "%(label)s was encrypted since, and copies of its values would be left in the clear where nobody"
+                " sees them; encrypt %(others)s too, or retire what is not needed.",
+                label=sealed[0],
+                others=", ".join(plain),
+            )
+        )
 
 
 def _standing(reading: Reading, parts: Sequence[Part]) -> tuple[BoundField, ...]:
