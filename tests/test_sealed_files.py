@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 
+import openpyxl
 import pytest
+from click.testing import CliRunner
 from ground import SYSTEM, Ground, field, group, tracker_def
 from sqlalchemy import select, update
 from test_leaks import stored
 from web_ground import add_person, sign_in
 
 from tracker.app import create_app
+from tracker.cli import cli
 from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.changes.undo import undo
@@ -25,7 +29,8 @@ from tracker.core.sealing import rotate
 from tracker.core.sealing.asked import Asked
 from tracker.core.sealing.counts import held
 from tracker.core.sealing.switch import switch
-from tracker.core.transfer.export import exported_fields
+from tracker.core.transfer.export import export_csv, export_json, export_jsonl, exported_fields
+from tracker.core.transfer.spreadsheet import export_xlsx
 from tracker.core.vault.stream import PIECE, new_key, open_stream, seal_stream
 from tracker.errors import Forbidden, Invalid, NotFound, Refused, Sealed
 from tracker.settings import Settings
@@ -192,6 +197,46 @@ def test_pieces_cannot_be_changed_moved_left_out_or_added(size: int):
             b"".join(open_stream(key, "uid", io.BytesIO(each)))
     with pytest.raises(Sealed):
         b"".join(open_stream(key, "other", io.BytesIO(whole)))
+
+
+def test_sealed_files_never_leave_by_an_export(office: Ground, tmp_path):
+    put(office, None, "scan", CONTENT)
+    put(office, 1, "scans", b"one", b"two")
+    put(office, 1, "plain", b"plain")
+    chief = office.person("chief@office.example", admin=True)
+    for actor in (SYSTEM, chief):
+        with office.workspace.read(actor) as reading:
+            assert [each.key for each in exported_fields(reading, Query("paper"))] == ["title", "plain"]
+            for people in (True, False):
+                heads = next(export_csv(reading, Query("paper"), for_people=people)).split("\n")[0].lower()
+                assert heads in ("id,title,plain", "uid,title,plain")
+            for export in (export_json, export_jsonl):
+                told = json.loads("".join(export(reading, Query("paper"))))
+                told = told[0] if isinstance(told, list) else told
+                assert set(told["values"]) == {"title", "plain"}
+            book = io.BytesIO()
+            export_xlsx(reading, Query("paper"), book, for_people=True)
+            cells = [each.value for each in openpyxl.load_workbook(book).active[1]]
+            assert [str(each).lower() for each in cells] == ["id", "title", "plain"]
+            with pytest.raises(Forbidden, match="(?i)scan"):
+                exported_fields(reading, Query("paper", columns=("title", "scan")))
+    add_person(office, "root@office.example", admin=True)
+    root = sign_in(create_app(office.workspace, Settings(home=tmp_path / "home")), "root@office.example")
+    for columns in ("scan,plain,scans", "plain"):
+        answer = root.get(f"/t/paper/export.csv?again=1&columns={columns}")
+        assert answer.text.splitlines()[0].removeprefix("\ufeff") == "uid,title,plain"
+    refused = CliRunner().invoke(
+        cli, ["export", "paper", "--fields", "title,scan"], env=_here(office, tmp_path)
+    )
+    assert refused.exit_code != 0
+    assert "scan" in refused.output.lower()
+    taken = CliRunner().invoke(cli, ["export", "paper"], env=_here(office, tmp_path))
+    assert taken.output.splitlines()[0] == "uid,title,plain"
+
+
+def _here(office: Ground, tmp_path) -> dict[str, str]:
+    url = office.workspace.database.engine.url.render_as_string(hide_password=False)
+    return {"TRACKER_HOME": str(tmp_path / "home"), "TRACKER_DATABASE_URL": url}
 
 
 def test_the_pages_keep_it_open_it_for_who_may_and_show_no_name(office: Ground, tmp_path):

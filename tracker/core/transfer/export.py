@@ -32,10 +32,12 @@ Texts = Sequence[str]
 
 
 def exported_fields(reading: Reading, query: Query) -> list[BoundField]:
-    """Return the fields whose values an export holds: those that may be read, and none that is sealed or masked.
+    """Return the fields whose values an export holds: those that may be read.
+
+    Sealed ones, those whose files are sealed, and masked ones never leave.
 
     :raises Unknown: a named field is not there for the actor.
-    :raises Forbidden: a named field is sealed or masked, or the tracker is not to be exported.
+    :raises Forbidden: a named field is one of those, or the tracker is not to be exported.
     """
     tracker = visible_tracker(reading, query.tracker)
     require(reading, "export", tracker)
