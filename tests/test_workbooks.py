@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -192,6 +193,30 @@ def test_a_cell_that_says_nothing_certain_refuses_only_rows_that_need_it(crm, wr
     assert [(line, reason.partition(" that")[0]) for _file, line, reason in rejects.found] == [
         (3, "Fee: The cell holds a formula"), (4, "Name: The cell shows the error #N/A."),
     ]  # fmt: skip
+
+
+def test_a_number_beyond_all_days_refuses_its_own_row_alone(crm, write):
+    codes = ("yyyy-mm-dd", "h:mm", "[h]:mm", "yyyy-mm-dd h:mm")
+    rows = [[f"{sign}{code}", (float(f"{sign}1e305"), code)] for sign in ("", "-") for code in codes]
+    path = write(made(["Name", "Fee"], ["Ada", 1], *rows, ["Ben", 2]))
+    rejects = KeptRejects()
+    run_import(crm.workspace, SYSTEM, Import([(path, people(Name="name", Fee="fee"))], rejects=rejects))
+
+    assert [each.values["name"] for each in items(crm)] == ["Ada", "Ben"]
+    assert [line for _file, line, _reason in rejects.found] == list(range(3, 3 + len(rows)))
+    assert all("spreadsheets have no such day" in reason for _file, _line, reason in rejects.found)
+
+
+def test_an_archive_packed_in_another_way_is_told_as_one(write):
+    """What it holds is not unpacked, and so cannot break what unpacks it."""
+    for way in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", way) as archive:
+            archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet" * 20)
+        torn = bytearray(stream.getvalue())
+        torn[45:55] = b"\xff" * 10
+        with pytest.raises(Unreadable, match="no workbook is in it"):
+            open_source(write(bytes(torn)))
 
 
 def test_formulas_give_the_values_that_they_had(crm, write):

@@ -124,9 +124,7 @@ def _book(path: Path, archive: zipfile.ZipFile) -> Book:
         "xl/workbook.xml",
     )
     if main not in names or main.endswith(".bin"):
-        raise Unreadable(
-            _("%(file)s: %(message)s", file=path.name, message=_what_it_is(archive, names, main))
-        )
+        raise Unreadable(_("%(file)s: %(message)s", file=path.name, message=_what_it_is(archive, main)))
     found = _Workbook()
     for _bytes in stream_part(archive, main, found, most=MOST_DESCRIBED):
         pass
@@ -148,10 +146,11 @@ def _book(path: Path, archive: zipfile.ZipFile) -> Book:
     )
 
 
-def _what_it_is(archive: zipfile.ZipFile, names: set[str], main: str) -> Message:
+def _what_it_is(archive: zipfile.ZipFile, main: str) -> Message:
     if main.endswith(".bin"):
         return _("This is a binary workbook (XLSB): save it as XLSX or as CSV (UTF-8) and import that.")
-    if "mimetype" in names and b"opendocument" in archive.open("mimetype").read(200):
+    told = archive.NameToInfo.get("mimetype")
+    if told and told.compress_type in _PACKED and b"opendocument" in archive.open(told).read(200):
         return _("This is an OpenDocument file (ODS): save it as XLSX or as CSV (UTF-8) and import that.")
     return _("This is an archive, and no workbook is in it: unpack it, and import the files.")
 
