@@ -163,14 +163,6 @@ def test_new_keys_reach_files_and_what_was_changed_does_not_open(office: Ground)
         opened(office, other, "scan")
 
 
-def test_no_export_holds_a_sealed_file(office: Ground):
-    put(office, None, "scan", b"x")
-    with office.workspace.read(SYSTEM) as reading:
-        assert [each.key for each in exported_fields(reading, Query("paper"))] == ["title", "plain"]
-        with pytest.raises(Forbidden):
-            exported_fields(reading, Query("paper", columns=("scan",)))
-
-
 def test_a_file_field_is_encrypted_from_its_beginning_or_not_at_all(office: Ground):
     for key, seal in (("plain", True), ("scan", False)):
         with pytest.raises(Refused, match="stay as they were stored"):

@@ -11,9 +11,12 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Text, TypeDecorator
+from sqlalchemy.dialects.sqlite.base import ischema_names
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine
 
+_MOMENT_TEXT = "MOMENT_TEXT"  # by the last part of which SQLite keeps it as any text
 Stored = str | int | bool | date | datetime | None
 
 
@@ -43,6 +46,29 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+class _MomentText(Text):
+    cache_ok = True
+
+
+@compiles(_MomentText)
+def _declared(_type: _MomentText, _compiler: Any, **_options: Any) -> str:
+    return _MOMENT_TEXT
+
+
+class FieldMoment(Moment):
+    """A moment in the column of a field; SQLite too can tell it from a text when nobody knows the field's type."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return super().load_dialect_impl(dialect)
+        return dialect.type_descriptor(_MomentText())
+
+
+ischema_names[_MOMENT_TEXT] = FieldMoment  # for whoever asks SQLite what a column is
 
 
 def moment_text(value: datetime) -> str:
@@ -104,7 +130,7 @@ _SQL_TYPES: dict[Storage, TypeEngine[Any]] = {
     Storage.INTEGER: BigInteger(),
     Storage.BOOLEAN: Boolean(create_constraint=False),
     Storage.DATE: Date(),
-    Storage.MOMENT: Moment(),
+    Storage.MOMENT: FieldMoment(),
 }
 _POSTGRES_CASTS = {
     Storage.TEXT: "text",

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from tracker.core.backup.columns import DECIMAL, Column
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
-from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField
+from tracker.core.design.bound import SYSTEM_COLUMNS, BoundField, Gone
 from tracker.core.design.definitions import FieldDef
 from tracker.fields.storage import Storage
 
@@ -33,10 +33,15 @@ class Names:
         self._definitions = {row.id: row for row in reading.execute(chosen)}
         self._fields: dict[str, str] = {}
         self.columns: dict[tuple[str, str], Column] = {}  # by side table (empty: the items' own) and column
+        self.unsure: set[tuple[str, str]] = set()  # those of which the database alone knows what they hold
         for row in reading.execute(select(tables.field_column)):
             name = self._name(row)
             self._fields[row.column] = name
-            self.columns |= dict(self._columns(reading, row, name))
+            field, known = self._bound(reading, row)
+            columns = dict(self._columns(field, row, name))
+            self.columns |= columns
+            if not known:
+                self.unsure |= columns.keys()
 
     def tracker(self, items: str) -> str:
         """Return the name of the tracker that has this table of items."""
@@ -60,8 +65,7 @@ class Names:
         alone = self._holds_now(row) and not _PHYSICAL.fullmatch(key) and key not in SYSTEM_COLUMNS
         return key if alone else f"{key}@{row.column}"
 
-    def _columns(self, reading: Reading, row: Any, name: str) -> Iterator[tuple[tuple[str, str], Column]]:
-        field = self._bound(reading, row)
+    def _columns(self, field: BoundField, row: Any, name: str) -> Iterator[tuple[tuple[str, str], Column]]:
         scale = 0 if field.sealed else int(getattr(field.type, "scale", None) or 0)
         for number, each in enumerate(field.columns):
             shown = each.name if field.many else f"{name}.{each.part.name}" if each.part.name else name
@@ -71,8 +75,11 @@ class Names:
                 Column(shown, each.name, DECIMAL if decimals else each.storage.value, decimals),
             )
 
-    def _bound(self, reading: Reading, row: Any) -> BoundField:
-        """Return the field as it was while it kept its values in this column, and as it is in its present one."""
+    def _bound(self, reading: Reading, row: Any) -> tuple[BoundField, bool]:
+        """Return the field as it was while it kept its values in this column, and as it is in its present one.
+
+        The second is false where another stands in for its type: the plugin is not here, or takes the options no more.
+        """
         held = self._definitions[row.field_id].body if self._holds_now(row) else row._mapping
         definition = FieldDef(
             key="kept",
@@ -84,6 +91,7 @@ class Names:
             column=row.column,
         )
         try:
-            return BoundField(definition, reading.workspace.types)
+            field = BoundField(definition, reading.workspace.types)
         except ValidationError:  # options that its plugin took then, and takes no more
-            return BoundField(replace(definition, type="line", options={}), reading.workspace.types)
+            return BoundField(replace(definition, type="line", options={}), reading.workspace.types), False
+        return field, not isinstance(field.type, Gone)

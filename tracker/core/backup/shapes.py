@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import TableClause, column, inspect, table
@@ -114,12 +114,18 @@ def _item_shape(  # noqa: PLR0917 - what a table is made of
 
 
 def _column(names: Names, table_name: str, found: Mapping[str, Any]) -> Column:
-    """Return a column by the field that it holds; one of a field that nobody knows any more keeps its own name."""
+    """Return a column by the field that it holds; one of a field that nobody knows any more keeps its own name.
+
+    What it holds is said by the field's type, and by the database where another stands in for that type: it tells
+    numbers, truths, days, moments and texts apart. In an SQLite file from before moments were declared as such
+    (`FieldMoment`), those of a type that is gone are texts, and come back as texts, on PostgreSQL too.
+    """
     name = str(found["name"])
     if OWN.fullmatch(table_name):
         return Column(name, name, OWN_COLUMNS[name])
-    known = names.columns.get((table_name if SIDE.fullmatch(table_name) else "", name))
+    place = (table_name if SIDE.fullmatch(table_name) else "", name)
+    known = names.columns.get(place)
     if known is not None:
-        return known
+        return replace(known, kind=kind_of(found["type"])) if place in names.unsure else known
     is_field = ITEMS.fullmatch(table_name) and name not in SYSTEM_COLUMNS
     return Column(f"@{name}" if is_field else name, name, kind_of(found["type"]))
