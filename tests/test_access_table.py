@@ -420,6 +420,7 @@ CHECKS: dict[str, Callable[[House], bool]] = {
 # Functions that take what was selected by right already, or that touch no item: with the reason.
 EXEMPT = {
     "ask.query.ask": "compiles; what it gives is run by page, count and stream",
+    "ask.query.needed": "names actions; touches no item",
     "ask.query.open_to": "a clause; page, get_item and the bulk statements run it",
     "ask.query.default_sort": "touches no item",
     "ask.names.name_fields": "touches no item",

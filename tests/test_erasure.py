@@ -114,6 +114,13 @@ def stored(office: Ground) -> str:
     return "\n".join(told)
 
 
+def work(office: Ground) -> None:
+    """Run every job that waits."""
+    worker = Worker(office.workspace, HANDLERS, stop=Event())
+    while worker.run_next():
+        pass
+
+
 def wrong(workspace) -> list[str]:
     return [each.sentence for each in check(workspace, SYSTEM, full=True) if each.kind != "no_worker"]
 
@@ -151,9 +158,7 @@ def test_nothing_of_it_is_left_and_nothing_brings_it_back(office: Ground, tmp_pa
     erasing = do(office, erase_items, made)
 
     assert MARK not in stored(office)
-    worker = Worker(office.workspace, HANDLERS, stop=Event())
-    while worker.run_next():
-        pass
+    work(office)
     assert [each for each in folder(office.workspace).rglob("*") if each.is_file()] == []
     tracker = office.tracker("person")
     with office.workspace.read(SYSTEM) as reading:
@@ -214,6 +219,23 @@ def test_a_scrub_leaves_no_trace_in_the_files_of_the_database(office: Ground, tm
             content = file.read_bytes()
             assert MARK.encode() not in content, file.name
             assert MARK.lower().encode() not in content, file.name
+
+
+def test_fields_that_were_taken_away_stand_in_nobodys_way(office: Ground):
+    made, _sets = live(office)
+    other = office.create("person", name="Keeps a picture")
+    attach(office, other, "picture", f"{MARK} of another".encode())
+    attach(office, other, "papers", f"{MARK} of another too".encode())
+    office.configure(tracker_def("person", field("name", required=True), name=("name",)))
+    assert wrong(office.workspace) == []
+
+    do(office, erase_items, made)
+
+    assert wrong(office.workspace) == []
+    assert len(list(folder(office.workspace).glob("??/*"))) == 5
+    work(office)
+    left = {path.read_bytes() for path in folder(office.workspace).glob("??/*")}
+    assert left == {f"{MARK} of another".encode(), f"{MARK} of another too".encode()}
 
 
 def test_only_what_is_in_the_trash_and_ones_own_to_delete_goes(office: Ground):

@@ -20,6 +20,7 @@ from tracker.core.ask.query import Query
 from tracker.core.base import tables
 from tracker.core.changes.undo import undo
 from tracker.core.checking.run import check
+from tracker.core.design.bound import MASK as HIDDEN
 from tracker.core.items import files
 from tracker.core.items.erase import erase_items
 from tracker.core.items.reveal import reveal_file
@@ -109,8 +110,9 @@ def test_only_sealed_bytes_reach_disk_and_database_and_only_who_may_opens_them(o
             opened(office, made, "scan", actor)
     with pytest.raises(Forbidden), office.workspace.read(doctor) as reading:
         files.stored_file(reading, office.tracker("paper"), made, "scan")
-    with pytest.raises(NotFound):
-        opened(office, made, "scans", doctor, numbers[0])
+    for key, number in (("scans", numbers[0]), ("scan", numbers[1]), ("scans", None)):
+        with pytest.raises(NotFound):
+            opened(office, made, key, doctor, number)
 
 
 def test_history_undo_and_erasure_go_on_as_with_other_files(office: Ground):
@@ -224,6 +226,23 @@ def test_sealed_files_never_leave_by_an_export(office: Ground, tmp_path):
     assert "scan" in refused.output.lower()
     taken = CliRunner().invoke(cli, ["export", "paper"], env=_here(office, tmp_path))
     assert taken.output.splitlines()[0] == "uid,title,plain"
+
+
+def test_commands_show_a_mask_for_a_sealed_file_and_give_nothing_as_json(office: Ground, tmp_path):
+    put(office, None, "scan", CONTENT)
+    put(office, 1, "plain", b"plain")
+
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(cli, [*words], env=_here(office, tmp_path))
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    (line,) = [each for each in told("show", "paper", "1").splitlines() if each.startswith("Scan ")]
+    assert line.removeprefix("Scan").strip() == HIDDEN
+    assert "Scan" not in told("show", "paper").splitlines()[0]
+    values = {"title": "T", "plain": 2}
+    assert json.loads(told("show", "paper", "1", "--json"))["values"] == values
+    assert json.loads(told("show", "paper", "--json"))[0]["values"] == values
 
 
 def _here(office: Ground, tmp_path) -> dict[str, str]:

@@ -115,6 +115,12 @@ class Locked(Refused):
         super().__init__(_("It is locked by %(by)s since %(day)s: unlock it first.", by=by, day=day))
 
 
+class Shifted(Refused):
+    """What is selected is not what somebody was asked about; nothing was changed."""
+
+    code, status = "shifted", 409
+
+
 class Rejected(Invalid):
     """A plugin's gate stopped the write; nothing was changed. Doors tell it where they tell other refusals."""
 

@@ -69,7 +69,7 @@ def _show_list(cli: Cli, key: str, options: dict[str, Any]) -> None:
         if options["as_json"]:
             echo_json([_as_json(found.fields, item, item.values) for item in found.items])
             return
-        fields = [each for each in found.fields if not each.sealed][:6]
+        fields = [each for each in found.fields if not each.secret][:6]
         texts = [
             (item.id, *(shown_text(reading, each, item.values.get(each.key))[:40] for each in fields))
             for item in found.items
@@ -140,7 +140,7 @@ def shown_text(reading: Reading, field: BoundField, value: Any) -> str:
 
     if value is None:
         return ""
-    if field.sealed or rights(reading).level(field) < READ:
+    if field.secret or rights(reading).level(field) < READ:
         return MASK
     return field.type.format(value, reading.actor.reader).replace("\n", ", ")
 
@@ -156,6 +156,6 @@ def _as_json(fields: Any, item: Item, values: Any) -> dict[str, Any]:
     plain = {
         each.key: None if values.get(each.key) is None else each.type.to_json(values[each.key])
         for each in fields
-        if not each.sealed
+        if not each.secret
     }
     return {"id": item.id, "uid": item.uid, "version": item.version, "values": plain}

@@ -265,9 +265,8 @@ def _do(
         asked = "This cannot be taken back. Go on?" if deed == "delete" else "Go on?"
         click.confirm(asked, abort=True, err=True)
     with cli.workspace.change(cli.actor, door="cli", kind="bulk", reason=options["reason"]) as done:
-        n = act(done, tracker, query, deed=deed, values=values, refused={} if others else None)
-        if deed == "delete" and n != trial.n:  # nothing takes that back
-            raise click.ClickException("Meanwhile the trash changed, and nothing was deleted. Run it again.")
+        refused: dict[int, str] | None = {} if others else None
+        n = act(done, tracker, query, deed=deed, values=values, refused=refused, expected=trial.n)
         number = done.id if n else None
     if options["as_json"]:
         echo_json({"change_set": number, "n": n})

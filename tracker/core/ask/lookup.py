@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, select
 
 from tracker.core.access import clauses
 from tracker.core.ask.names import name_fields
+from tracker.core.ask.query import open_to
 from tracker.core.base import tables
 from tracker.core.base.transaction import Reading
 from tracker.core.design.bound import BoundField, Tracker
@@ -127,9 +128,8 @@ def _ids(
     trash: bool = False,
 ) -> dict[Any, list[int]]:
     table = tracker.table
-    seen = and_(clauses.where(reading, "view", tracker, form="set"), table.c.deleted_cs.is_(None))
-    if trash:
-        seen = and_(clauses.where(reading, "restore", tracker, form="set"), clauses.in_trash(table))
+    seen = open_to(reading, "restore" if trash else "view", tracker, form="set")
+    seen = and_(seen, clauses.in_trash(table) if trash else table.c.deleted_cs.is_(None))
     found: dict[Any, list[int]] = {}
     asked = list(set(wanted))
     for start in range(0, len(asked), AT_ONCE):

@@ -97,7 +97,7 @@ def ask(reading: Reading, query: Query, *, form: Form = "page", action: str = "v
     :raises Invalid: an expression, an operator or an operand is refused.
     """
     tracker = tracker_of(reading, query.tracker)
-    for each in _actions(query, action):
+    for each in needed(action, trash=query.trash):
         require(reading, each, tracker)
     table = tracker.table
     return Asked(
@@ -110,9 +110,9 @@ def ask(reading: Reading, query: Query, *, form: Form = "page", action: str = "v
     )
 
 
-def _actions(query: Query, action: str) -> tuple[str, ...]:
-    """Return what the items of a query must be open to: of those in the trash, who may restore them sees them."""
-    if not query.trash:
+def needed(action: str, *, trash: bool) -> tuple[str, ...]:
+    """Return what items must be open to for an action: of those in the trash, who may restore them sees them."""
+    if not trash:
         return (action,)
     return ("restore", "delete") if action == "delete" else ("restore",)
 
@@ -145,7 +145,9 @@ def _fields(reading: Reading, tracker: Tracker, query: Query) -> tuple[BoundFiel
 def _clause(
     reading: Reading, query: Query, tracker: Tracker, table: FromClause, *, form: Form, action: str
 ) -> ColumnElement[bool]:
-    clauses_ = [open_to(reading, each, tracker, table, form=form) for each in _actions(query, action)]
+    clauses_ = [
+        open_to(reading, each, tracker, table, form=form) for each in needed(action, trash=query.trash)
+    ]
     clauses_.append(clauses.in_trash(table) if query.trash else table.c.deleted_cs.is_(None))
     scope = scope_of(reading)
     if query.where.strip():

@@ -114,6 +114,7 @@ class ChangeSet(Reading):
         self.counts: defaultdict[int, Counts] = defaultdict(Counts)
         self._id = resumed
         self._resumed = resumed is not None
+        self.taken_back = False
         self._ends = True  # no more transactions follow that belong to this change set
 
     @property
@@ -157,6 +158,10 @@ class ChangeSet(Reading):
             .values(place=dict(place), state=state)
         )
         self._ends = state != "open"
+
+    def take_back(self) -> None:
+        """Let nothing of this transaction stay once its block is over: it was a trial, or came to nothing."""
+        self.taken_back = True
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

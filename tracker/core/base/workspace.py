@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,19 +83,20 @@ class Workspace:
         designing: bool = False,
         resumed: int | None = None,
     ) -> Iterator[ChangeSet]:
-        """Open one write as `actor`: all of the block is kept, or nothing when it raises.
+        """Open one write as `actor`: all of the block is kept, or nothing when it raises or takes itself back.
 
         Judge values before; the block holds the write lock and should last milliseconds.
 
         :param quiet: no mail, webhook or automation follows.
         :param designing: the block changes definitions or settings; other writers wait for it. It caches
             for itself alone: the numbers that it raises may be raised by another once it is rolled back.
-        :param resumed: the open change set that this transaction goes on with.
+        :param resumed: the open change set that this transaction goes on with. On SQLite it begins a moment
+            later, so that others find the lock free between two of them.
         """
         workspace = self._apart() if designing else self
         if resumed is not None:
             self.database.step_aside()
-        with self.database.writing() as connection:
+        with suppress(_TakenBack), self.database.writing() as connection:
             change = ChangeSet(
                 workspace,
                 connection,
@@ -109,8 +110,10 @@ class Workspace:
                 resumed=resumed,
             )
             yield change
+            if change.taken_back:
+                raise _TakenBack
             change.finish()
-        if change.written:
+        if change.written and not change.taken_back:
             logs.note(change_set=change.id)
 
     def upgrade(self) -> None:
@@ -144,3 +147,7 @@ class Workspace:
             apart._kept = dict(self._kept)
         apart._lock = Lock()
         return apart
+
+
+class _TakenBack(Exception):
+    """Ends a transaction of which nothing stays."""

@@ -135,7 +135,7 @@ def field_changes(
         if field.definition.column in done or mine.level(field) < MASKED:
             continue
         done.add(field.definition.column)
-        if field.sealed or field.enclosed or mine.level(field) < READ:
+        if field.secret or mine.level(field) < READ:
             found.append(FieldChange(field, field.key, None, None, masked=True))
         else:
             found.append(

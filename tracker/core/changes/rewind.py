@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -74,16 +73,12 @@ def preview_rewind(
     """Return what `rewind_item` would do, by doing it in a transaction that is taken back."""
     touched: list[Touched] = []
     left: list[Conflict] = []
-    with suppress(_TakenBack), workspace.change(actor, door="engine", quiet=True) as change:
+    with workspace.change(actor, door="engine", quiet=True) as change:
+        change.take_back()
         left = rewind_item(change, tracker, item_id, moment, keys=keys)
         if change.written:
             touched = contents_in(change, tracker, change.id, 1)
-        raise _TakenBack
     return touched, left
-
-
-class _TakenBack(Exception):
-    """Ends a preview."""
 
 
 def _since(reading: Reading, tracker: Tracker, item_id: int, moment: datetime) -> Mapping[str, Any]:

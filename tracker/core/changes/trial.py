@@ -51,9 +51,7 @@ class Trial:
     others: int = 0  # of a change that is refused: how many could be changed without those that refuse
     refusing: int = 0  # how many refuse
     refused: list[RefusedItem] = field(default_factory=list)  # the first of them
-    examples: list[Touched] = field(
-        default_factory=list
-    )  # with the values before and after, where there are any
+    examples: list[Touched] = field(default_factory=list)  # with their values before and after
 
 
 def act(
@@ -64,6 +62,7 @@ def act(
     deed: Deed,
     values: Mapping[str, Any],
     refused: dict[int, str] | None = None,
+    expected: int | None = None,
 ) -> int:
     """Do something to all items of a selection on which the actor may do it; return how many.
 
@@ -71,14 +70,16 @@ def act(
 
     :param values: of a change: judged values by field key.
     :param refused: of a change: takes the sentences of items that refuse; the others are changed.
+    :param expected: of deleting: how many were asked about.
     :raises Invalid: an item refuses; nothing is done.
+    :raises Shifted: it would delete another number than was expected; nothing is done.
     :raises Refused: others need one that would go to the trash; nothing is done.
     """
     deeds: Mapping[Deed, Callable[[], int]] = {
         "change": lambda: change_items(change, tracker, selection, values, refused=refused),
         "trash": lambda: trash_items(change, tracker, selection),
         "restore": lambda: restore_items(change, tracker, selection),
-        "delete": lambda: erase_items(change, tracker, selection),
+        "delete": lambda: erase_items(change, tracker, selection, expected=expected),
         "lock": lambda: lock_items(change, tracker, selection),
         "unlock": lambda: unlock_items(change, tracker, selection),
     }
@@ -107,7 +108,8 @@ def preview(
         if deed == "delete":  # their names are gone once they are
             trial.examples = _first_of(reading, tracker, selection, deed)
     trial.closed = trial.of - open_ - trial.locked
-    with suppress(_TakenBack), workspace.change(actor, door="engine", kind="bulk", quiet=True) as change:
+    with workspace.change(actor, door="engine", kind="bulk", quiet=True) as change:
+        change.take_back()
         try:
             with change.attempt():
                 trial.n = act(change, tracker, selection, deed=deed, values=values)
@@ -122,7 +124,6 @@ def preview(
             )
             if change.written and deed != "delete":
                 trial.examples = contents_in(change, tracker, change.id, EXAMPLES)[:EXAMPLES]
-        raise _TakenBack
     return trial
 
 
@@ -149,7 +150,3 @@ def _first_of(reading: Reading, tracker: Tracker, selection: Selection, deed: De
     )
     known = names(reading, tracker, first, trash=True)
     return [Touched(tracker, each, known.get(each, f"#{each}"), "erased") for each in first]
-
-
-class _TakenBack(Exception):
-    """Ends a preview."""

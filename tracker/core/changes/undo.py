@@ -7,7 +7,6 @@ were taken meanwhile, and items that the actor may not change. Undo is itself a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,24 +76,22 @@ def undo(workspace: Workspace, actor: Actor, change_set_id: int, *, door: Door, 
     groups = [[task] for task in tasks] if large else [tasks]
     for number, group in list(enumerate(groups or [[]]))[place:]:
         first, last = number == 0, number + 1 >= len(groups)
-        with (
-            suppress(_TakenBack),
-            workspace.change(
-                actor,
-                door=door,
-                kind="undo",
-                reason=reason or info.reason,
-                undoes=change_set_id,
-                quiet=True,
-                designing=designing and first,
-                resumed=done.change_set,
-            ) as change,
-        ):
+        with workspace.change(
+            actor,
+            door=door,
+            kind="undo",
+            reason=reason or info.reason,
+            undoes=change_set_id,
+            quiet=True,
+            designing=designing and first,
+            resumed=done.change_set,
+        ) as change:
             if first:
                 _claim(change, change_set_id)
             _run(change, change_set_id, group, done, designing=designing and first)
             if not large and not _did_anything(change):
-                raise _TakenBack  # an undo of nothing leaves no trace, and is in nobody's way
+                change.take_back()  # an undo of nothing leaves no trace, and is in nobody's way
+                continue
             done.change_set = change.id
             progress = {"tasks": number + 1, "left": len(done.conflicts), "bounds": bounds}
             if designing and first:
@@ -134,19 +131,12 @@ def preview(workspace: Workspace, actor: Actor, change_set_id: int) -> Undone:
         undoable(reading, change_set_id)
         designing = has_steps(reading, change_set_id)
         tasks = list(_tasks(reading, _bounds(reading, change_set_id)))
-    with (
-        suppress(_TakenBack),
-        workspace.change(
-            actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
-        ) as change,
-    ):
+    with workspace.change(
+        actor, door="engine", kind="undo", undoes=change_set_id, designing=designing
+    ) as change:
+        change.take_back()
         _run(change, change_set_id, tasks, done, designing=designing)
-        raise _TakenBack
     return done
-
-
-class _TakenBack(Exception):
-    """Ends a preview."""
 
 
 def undoable(reading: Reading, change_set_id: int) -> ChangeSetInfo:
@@ -257,9 +247,8 @@ def _run(change: ChangeSet, change_set_id: int, tasks: list[_Task], done: Undone
         require_admin(change)
     found: list[Conflict] = []
     saved = saved_since(change, change_set_id) if designing else None
-    if (
-        saved is not None
-    ):  # first, for what was made as a target of the field is needed as long as it is a link
+    if saved is not None:
+        # First, for what was made as a target of the field is needed as long as it is a link.
         left = undo_steps(change, change_set_id, filled=filled_only(change, saved))
         done.conflicts += [Conflict("", 0, "", sentence) for sentence in left]
         found += [

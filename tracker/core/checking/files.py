@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, except_, select
+from sqlalchemy import except_, select
 
 from tracker.core.access import clauses
 from tracker.core.base import tables
@@ -16,7 +16,7 @@ from tracker.core.base.transaction import Reading
 from tracker.core.checking.findings import Finding, Look
 from tracker.core.design.bound import BoundField, Tracker, Trackers
 from tracker.core.design.store import trackers
-from tracker.core.items.files import CHUNK, ORPHAN_AGE_S, file_fields, folder, named_in_history
+from tracker.core.items.files import CHUNK, ORPHAN_AGE_S, file_fields, folder, holder, named_in_history
 
 AT_ONCE = 1_000  # files
 SAMPLE = 256 << 20  # bytes that are read without --full
@@ -106,12 +106,8 @@ def _check_holders(look: Look, reading: Reading) -> None:
 
 
 def _held_in(tracker: Tracker, field: BoundField) -> Any:
-    column = _target(tracker, field)
+    column, _items = holder(tracker, field)
     return select(column).where(column.is_not(None), clauses.as_system(tracker))
-
-
-def _target(tracker: Tracker, field: BoundField) -> ColumnElement[Any]:
-    return field.side.c[field.main.name] if field.many else tracker.table.c[field.main.name]
 
 
 # -- links ----------------------------------------------------------------------------------------
@@ -143,8 +139,7 @@ def _check_targets(
     of: Tracker | None = None,
 ) -> None:
     """Look for items whose field holds the number of an item of `of`, or of a file, that is not there."""
-    column = _target(tracker, field)
-    items = field.side.c.item_id if field.many else tracker.table.c.id
+    column, items = holder(tracker, field)
     target = tables.file if of is None else of.table.alias("target")
     there = select(target.c.id).where(target.c.id == column)
     if of is not None:

@@ -185,6 +185,11 @@ class BoundField:
     # -- traits -------------------------------------------------------------------------------
 
     @property
+    def secret(self) -> bool:
+        """Whether everybody sees a mask for it until it is revealed: its values are sealed, or its files."""
+        return self.sealed or self.enclosed
+
+    @property
     def sortable(self) -> bool:
         """Whether lists can be sorted by it."""
         ordered = self.kind is not Kind.NONE and (self.kind is not Kind.PARTS or bool(self.type.sorted_by))

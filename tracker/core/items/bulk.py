@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from tracker.core.access.clauses import in_trash
 from tracker.core.access.rights import require, require_fields
 from tracker.core.ask import search
-from tracker.core.ask.query import Query, ask, open_to
+from tracker.core.ask.query import Query, ask, needed, open_to
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import Physical, Tracker
@@ -37,11 +37,11 @@ def chosen(reading: Reading, tracker: Tracker, selection: Selection, action: str
     if isinstance(selection, Query):
         return ask(reading, selection, form="set", action=action).clause
     table = tracker.table
-    actions = ("restore", "delete") if action == "delete" else (action,)
+    trash = action in FROM_TRASH
     return and_(
         table.c.id.in_(list(selection)),
-        in_trash(table) if action in FROM_TRASH else table.c.deleted_cs.is_(None),
-        *(open_to(reading, each, tracker, form="set") for each in actions),
+        in_trash(table) if trash else table.c.deleted_cs.is_(None),
+        *(open_to(reading, each, tracker, form="set") for each in needed(action, trash=trash)),
     )
 
 

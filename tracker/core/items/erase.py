@@ -25,7 +25,7 @@ from tracker.core.items.bulk import CHUNK, Selection, chosen, id_ranges
 from tracker.core.items.files import forget_files, held_by
 from tracker.core.items.gates import confirm
 from tracker.core.items.trash import BATCH, to_ask, trash_where
-from tracker.errors import NotFound, Refused
+from tracker.errors import NotFound, Refused, Shifted
 from tracker.i18n import _
 
 KEPT = ("deleted_cs", "locked_cs", "owner_id", "group_id")  # what a revision still tells of such an item
@@ -37,13 +37,17 @@ _EMPTIED = {
 }
 
 
-def erase_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> int:
+def erase_items(
+    change: ChangeSet, tracker: Tracker, selection: Selection, *, expected: int | None = None
+) -> int:
     """Delete the items of a selection, which are in the trash, for good; return how many.
 
     What is attached to them, such as notes, goes with them. There is no undo.
 
+    :param expected: how many were asked about, where somebody was.
     :raises Forbidden: the actor may delete no item of the tracker for good.
     :raises Refused: a single named item is not in the trash; another needs what is attached to one.
+    :raises Shifted: it would be another number than was expected; nothing is deleted.
     :raises Rejected: a plugin wants one of them to stay; nothing is deleted.
     :raises NotFound: a single named item is not there for the actor, or not theirs to delete.
     """
@@ -68,6 +72,8 @@ def erase_items(change: ChangeSet, tracker: Tracker, selection: Selection) -> in
                 id=selection[0],
             )
         )
+    if expected not in (None, erased):
+        raise Shifted(_("Meanwhile the trash changed, and nothing was deleted: look again."))
     return erased
 
 

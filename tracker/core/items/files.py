@@ -180,7 +180,7 @@ def stored_file(
 ) -> StoredFile:
     """Return the file that an item holds in a field.
 
-    :param number: which one, of a field of several files.
+    :param number: which one, of a field of several files; of a field of one, None is that one.
     :raises Unknown: the field does not exist for the actor.
     :raises NotFound: the item is not open to the actor, or holds no file there.
     :raises Forbidden: it is sealed; `reveal_file` opens it.
@@ -188,19 +188,18 @@ def stored_file(
     field = readable_field(reading, tracker, key)
     if field.enclosed:
         raise Forbidden("show", field.label)
-    row = file_row(reading, tracker, field, item_id, number=number)
-    return StoredFile(
-        row.id, row.name, row.media_type, row.size, folder(reading.workspace) / row.path, row.uid
-    )
+    return opened_file(reading, tracker, field, file_row(reading, tracker, field, item_id, number=number))
 
 
 def opened_file(reading: Reading, tracker: Tracker, field: BoundField, row: Any) -> StoredFile:
-    """Return a sealed file with what opens it; who may see it, and that it is recorded, is the caller's business.
+    """Return the file of a row; who may see it, and that it is recorded if it is sealed, is the caller's business.
 
-    :raises Sealed: the vault is shut, or the row was changed.
+    :raises Sealed: it is sealed, and the vault is shut or the row was changed.
     """
-    facts = orjson.loads(vault(reading).open(reading, tracker, field, row.uid, row.sealed))
     path = folder(reading.workspace) / row.path
+    if not field.enclosed:
+        return StoredFile(row.id, row.name, row.media_type, row.size, path, row.uid)
+    facts = orjson.loads(vault(reading).open(reading, tracker, field, row.uid, row.sealed))
     return StoredFile(
         row.id, facts["name"], facts["type"], facts["size"], path, row.uid, b64decode(facts["key"])
     )
@@ -214,10 +213,12 @@ def file_row(
     :raises NotFound: the item is not open to the actor, or holds no file there.
     """
     value = get_item(reading, tracker, item_id, fields=[field], masking=False).values[field.key]
-    file_id = (number if number in (value or ()) else None) if field.many else value
-    if field.refers != "file" or file_id is None:
+    held = () if value is None else value if field.many else (value,)
+    if number is None and not field.many:
+        number = value
+    if field.refers != "file" or number not in held:
         raise NotFound(field.label, item_id)
-    return reading.execute(select(tables.file).where(tables.file.c.id == file_id)).one()
+    return reading.execute(select(tables.file).where(tables.file.c.id == number)).one()
 
 
 def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
@@ -230,17 +231,19 @@ def file_names(reading: Reading, ids: set[int]) -> dict[int, str]:
 def file_fields(reading: Reading, tracker: Tracker) -> list[BoundField]:
     """Return the fields of a tracker that hold files, retired ones, former forms and those that were taken away too."""
     every = [*tracker.all_fields.values(), *tracker.former]
+    found = [each for each in every if each.refers == "file" and each.columns]
     known = {each.definition.column for each in every}
+    types = reading.workspace.types
     ever = select(tables.field_column).where(tables.field_column.c.tracker_id == tracker.id)
     for row in reading.execute(ever).all():
-        if row.column not in known:
-            definition = FieldDef(key="gone", type=row.type, label="", column=row.column)
-            every.append(BoundField(definition, reading.workspace.types))
-    return [each for each in every if each.refers == "file" and each.columns]
+        cls = types.find(row.type)
+        if row.column not in known and cls is not None and cls.refers == "file":
+            found.append(BoundField(FieldDef(key="gone", type=row.type, label="", column=row.column), types))
+    return found
 
 
 def holder(tracker: Tracker, field: BoundField) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return the column that holds the numbers of a field's files, and that of the items that hold them."""
+    """Return the column in which a field refers to what it holds, and that of the items that hold it."""
     name, item = field.main.name, "item_id" if field.many else "id"
     held = table(field.definition.column if field.many else tracker.table_name, column(name), column(item))
     return held.c[name], held.c[item]

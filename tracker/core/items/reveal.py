@@ -9,7 +9,7 @@ from tracker.core.ask.page import get_item
 from tracker.core.base import tables
 from tracker.core.base.transaction import ChangeSet, Reading
 from tracker.core.design.bound import BoundField, Masked, Tracker
-from tracker.core.items.files import StoredFile, file_row, folder, opened_file
+from tracker.core.items.files import StoredFile, file_row, opened_file
 from tracker.core.vault.seal import vault
 from tracker.errors import Forbidden, Unknown
 
@@ -18,7 +18,7 @@ __all__ = ["is_masked", "may_reveal", "reveal", "reveal_file"]
 
 def is_masked(reading: Reading, field: BoundField) -> bool:
     """Say whether a field's value is shown as a mask: sealed, or the actor's level is `masked`."""
-    return field.sealed or field.enclosed or rights(reading).level(field) == MASKED
+    return field.secret or rights(reading).level(field) == MASKED
 
 
 def may_reveal(reading: Reading, field: BoundField) -> bool:
@@ -54,7 +54,7 @@ def reveal_file(
 ) -> StoredFile:
     """Return a sealed or masked file that an item holds, ready to be opened; recorded as by `reveal`.
 
-    :param number: which one, of a field of several files.
+    :param number: which one, as for `stored_file`.
     :raises Unknown: there is no such field for the actor.
     :raises NotFound: no such item among those the actor may view, or no file there.
     :raises Forbidden: the actor sees that there is one, but may not have it.
@@ -64,17 +64,14 @@ def reveal_file(
     field = _field(change, tracker, key)
     row = file_row(change, tracker, field, item.id, number=number)
     _record(change, tracker, field, item.id, file=row.uid)
-    if field.enclosed:
-        return opened_file(change, tracker, field, row)
-    path = folder(change.workspace) / row.path
-    return StoredFile(row.id, row.name, row.media_type, row.size, path, row.uid)
+    return opened_file(change, tracker, field, row)
 
 
 def _field(change: ChangeSet, tracker: Tracker, key: str) -> BoundField:
     field, mine = tracker.fields.get(key), rights(change)
     if field is None or mine.level(field) < MASKED:
         raise Unknown("field", key, readable(change, tracker))
-    if not mine.reveals(field) and (field.sealed or field.enclosed or mine.level(field) < READ):
+    if not mine.reveals(field) and (field.secret or mine.level(field) < READ):
         raise Forbidden("show", field.label)
     return field
 

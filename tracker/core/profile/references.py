@@ -156,7 +156,7 @@ class References:
             "default": (not stored, _("A field of type %(label)s has no default.", label=label)),
             "show_if": (cls.layout, _("A field of type %(label)s is always shown.", label=label)),
             "indexed": (
-                field.computed or field.sealed or field.enclosed,
+                field.computed or field.secret,
                 _("This field cannot be indexed."),
             ),
         }

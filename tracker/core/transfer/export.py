@@ -43,11 +43,7 @@ def exported_fields(reading: Reading, query: Query) -> list[BoundField]:
     require(reading, "export", tracker)
     mine = rights(reading)
     seen = {each.key: each for each in shown(reading, tracker)}
-    good = {
-        key: each
-        for key, each in seen.items()
-        if not (each.sealed or each.enclosed) and mine.level(each) >= READ
-    }
+    good = {key: each for key, each in seen.items() if not each.secret and mine.level(each) >= READ}
     if query.columns is None:
         return [each for each in good.values() if each.definition.type != "back_links"]
     for key in query.columns:

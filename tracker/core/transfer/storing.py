@@ -75,11 +75,12 @@ class Store:
     @contextmanager
     def whole(self, keep: Callable[[], bool]) -> Iterator[None]:
         """Do everything of the block in one transaction, which is taken back unless `keep` says yes at its end."""
-        with _taken_back(), self._begin() as change:
+        with self._begin() as change:
             self._whole = change
             yield
             if not (keep() and _did_anything(change)):
-                raise _TakenBack
+                change.take_back()
+                return
             change.save_place(self.written.place(1), state="done")
             self.change_set = change.id
 
@@ -93,17 +94,15 @@ class Store:
         if self._whole is not None:
             yield self._whole
             return
-        kept = False
-        with _taken_back(), self._begin() as change:
+        with self._begin() as change:
             if self.change_set is not None:
                 claim(change, self.change_set, self.step)
             yield change
             if self.change_set is None and not _did_anything(change):
-                raise _TakenBack  # everything was refused: no trace of a change set
+                change.take_back()  # everything was refused: no trace of a change set
+                return
             change.save_place(self.written.place(self.step + 1), state=state)
-            kept = True
-        if kept:
-            self._opened(change.id)
+        self._opened(change.id)
 
     def _opened(self, number: int) -> None:
         self.step += 1
@@ -325,16 +324,6 @@ def _try_change(
     except REFUSALS as error:
         return error.message
     return None
-
-
-class _TakenBack(Exception):
-    """Ends a transaction that leaves nothing."""
-
-
-@contextmanager
-def _taken_back() -> Iterator[None]:
-    with suppress(_TakenBack):
-        yield
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def make_input(reading: Reading, bound: BoundField) -> Any:
         help=bound.definition.help,
         choices=choices,
         optional=not bound.definition.required,
-        sealed=bound.sealed or bound.enclosed,
+        sealed=bound.secret,
         own=bound.own,
     )
 

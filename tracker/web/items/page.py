@@ -172,8 +172,7 @@ def _fact(named: Names, each: BoundField, value: Any, *, may: bool | None, close
             block=each.type.block,
             own=each.own,
         )
-    sealed = each.sealed or each.enclosed
-    masked: dict[str, Any] = {"masked": True, "sealed": sealed, "revealable": may, "closed": closed}
+    masked: dict[str, Any] = {"masked": True, "sealed": each.secret, "revealable": may, "closed": closed}
     if each.enclosed and not closed:
         masked["files"] = value if each.many else (value,)
     return Fact(each.key, each.label, Markup(""), wide=True, **masked)

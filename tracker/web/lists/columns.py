@@ -197,7 +197,7 @@ class _Showing:
         return start + file_links(self.files, value, to_item(self.key, item.id), bound.key)
 
     def _show(self, bound: BoundField) -> Callable[[Any], Markup]:
-        if bound.sealed or bound.enclosed or self.mine.level(bound) < READ:
+        if bound.secret or self.mine.level(bound) < READ:
             return lambda _value: self.mask
         kind = referring(bound)
         if kind is not None:

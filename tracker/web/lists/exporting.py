@@ -92,11 +92,7 @@ def _columns(here: Reading, state: State) -> list[str]:
         *name_fields(here, state.tracker),
         *(each.field for each in chosen_columns(here, state.tracker, state.columns)),
     ]
-    return list(
-        dict.fromkeys(
-            each.key for each in fields if not (each.sealed or each.enclosed) and mine.level(each) >= READ
-        )
-    )
+    return list(dict.fromkeys(each.key for each in fields if not each.secret and mine.level(each) >= READ))
 
 
 def _streamed(export: Callable[[Reading], Iterator[str]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tracker.core.design.bound import Tracker
 from tracker.core.items.bulk import Selection
 from tracker.core.items.erase import erase_items
 from tracker.core.items.trash import restore_items
-from tracker.errors import Refused, Unknown
+from tracker.errors import Refused, Shifted, Unknown
 from tracker.i18n import _
 from tracker.web import words
 from tracker.web.asking import changing, close, reading
@@ -93,19 +93,14 @@ def delete(name: str) -> ResponseReturnValue:
     tracker = visible_tracker(reading(), name)
     try:
         with changing(kind="bulk") as change:
-            n = erase_items(change, tracker, _selection(tracker))
-            if str(n) != request.form.get("n"):
-                raise _Others
-    except _Others:
+            asked = request.form.get("n", default=-1, type=int)
+            n = erase_items(change, tracker, _selection(tracker), expected=asked)
+    except Shifted:
         return ask_deleting(name, more=True)
     except Refused:
         return ask_deleting(name)  # which says why
     toast(_("%(what)s deleted for good.", what=words.counted(n, tracker, g.actor.reader)))
     return redirect(to_tracker(tracker.key, "trash"), 303)
-
-
-class _Others(Exception):
-    """What would be deleted is not what was asked about."""
 
 
 def _selection(tracker: Tracker) -> Selection:
